@@ -1,0 +1,126 @@
+//! The catalogue: every metric that Farol itself measures, once, with unit, kind, attributes and description.
+//!
+//! `docs/METRICS.md` is generated from it. Names follow the OpenTelemetry semantic conventions where one exists; the rest
+//! say what the kernel says. To add a metric, add a row here and write it in its source. Rows are never renamed.
+
+use crate::metric::{
+    Kind::{Counter, Gauge},
+    Metric,
+};
+
+macro_rules! catalog {
+    ($($(#[doc = $group:literal])* $id:ident = $name:literal, $unit:literal, $kind:ident, [$($attribute:literal),*], $description:literal;)*) => {
+        $(
+            #[doc = $description]
+            pub const $id: Metric = Metric {
+                name: $name, unit: $unit, kind: $kind, attributes: &[$($attribute),*], description: $description,
+            };
+        )*
+        /// Every row, in the order of the documentation.
+        pub const ALL: &[Metric] = &[$($id),*];
+    };
+}
+
+catalog! {
+    SYSTEM_CPU_TIME = "system.cpu.time", "s", Counter, ["cpu.mode"], "CPU time of all logical CPUs by mode: user, nice, system, idle, iowait, irq, softirq, steal.";
+    SYSTEM_CPU_LOGICAL_COUNT = "system.cpu.logical.count", "{cpu}", Gauge, [], "Logical CPUs of the machine.";
+    SYSTEM_CPU_LIMIT = "system.cpu.limit", "{cpu}", Gauge, [], "CPUs that may be used here: the tightest quota up the cgroup tree, else all logical CPUs. Resource attribute `farol.cpu.limit.source` says which.";
+    SYSTEM_LOAD_1M = "system.linux.cpu.load_1m", "{thread}", Gauge, [], "Load average over one minute.";
+    SYSTEM_LOAD_5M = "system.linux.cpu.load_5m", "{thread}", Gauge, [], "Load average over five minutes.";
+    SYSTEM_LOAD_15M = "system.linux.cpu.load_15m", "{thread}", Gauge, [], "Load average over fifteen minutes.";
+    SYSTEM_CONTEXT_SWITCHES = "system.linux.context_switches", "{switch}", Counter, [], "Context switches of all CPUs.";
+    SYSTEM_PROCESS_CREATED = "system.process.created", "{process}", Counter, [], "Processes and threads created since boot.";
+    SYSTEM_PROCESS_COUNT = "system.process.count", "{process}", Gauge, ["process.state"], "Processes by state: running, blocked (waiting for I/O).";
+    SYSTEM_UPTIME = "system.uptime", "s", Gauge, [], "Time since the machine booted.";
+    SYSTEM_MEMORY_USAGE = "system.memory.usage", "By", Gauge, ["system.memory.state"], "Memory by state: used (total less available), free, buffers, cached.";
+    SYSTEM_MEMORY_AVAILABLE = "system.linux.memory.available", "By", Gauge, [], "Memory that can be had without swapping, by the kernel's estimate.";
+    SYSTEM_MEMORY_LIMIT = "system.memory.limit", "By", Gauge, [], "Memory that may be used here: the tightest limit up the cgroup tree, else all of it. Resource attribute `farol.memory.limit.source` says which.";
+    SYSTEM_SWAP_USAGE = "system.paging.usage", "By", Gauge, ["system.paging.state"], "Swap space by state: used, free.";
+    SYSTEM_PAGING_FAULTS = "system.paging.faults", "{fault}", Counter, ["system.paging.fault.type"], "Page faults: minor, major.";
+    SYSTEM_OOM_KILLS = "system.linux.memory.oom_kills", "{kill}", Counter, [], "Processes that the kernel killed for want of memory.";
+    SYSTEM_PRESSURE_TIME = "system.linux.pressure.time", "s", Counter, ["farol.pressure.resource", "farol.pressure.kind"], "Time in which some or all (full) tasks of the machine waited for cpu, memory or io (PSI).";
+    SYSTEM_FILESYSTEM_USAGE = "system.filesystem.usage", "By", Gauge, ["system.device", "system.filesystem.mountpoint", "system.filesystem.state", "system.filesystem.type"], "Space of a file system by state: used, free (for everyone), reserved (for root).";
+    SYSTEM_FILESYSTEM_LIMIT = "system.filesystem.limit", "By", Gauge, ["system.device", "system.filesystem.mountpoint", "system.filesystem.type"], "Size of a file system.";
+    SYSTEM_FILESYSTEM_INODES = "system.filesystem.inodes", "{inode}", Gauge, ["system.device", "system.filesystem.mountpoint", "system.filesystem.state", "system.filesystem.type"], "Inodes of a file system by state: used, free.";
+    SYSTEM_DISK_IO = "system.disk.io", "By", Counter, ["system.device", "disk.io.direction"], "Bytes read from or written to a block device.";
+    SYSTEM_DISK_OPERATIONS = "system.disk.operations", "{operation}", Counter, ["system.device", "disk.io.direction"], "Finished reads or writes of a block device.";
+    SYSTEM_DISK_OPERATION_TIME = "system.disk.operation_time", "s", Counter, ["system.device", "disk.io.direction"], "Time that all reads or writes took, added up.";
+    SYSTEM_DISK_IO_TIME = "system.disk.io_time", "s", Counter, ["system.device"], "Time in which a block device was busy.";
+    SYSTEM_NETWORK_IO = "system.network.io", "By", Counter, ["network.interface.name", "network.io.direction"], "Bytes received or transmitted by an interface.";
+    SYSTEM_NETWORK_PACKETS = "system.network.packet.count", "{packet}", Counter, ["network.interface.name", "network.io.direction"], "Packets received or transmitted by an interface.";
+    SYSTEM_NETWORK_ERRORS = "system.network.errors", "{error}", Counter, ["network.interface.name", "network.io.direction"], "Errors while receiving or transmitting.";
+    SYSTEM_NETWORK_DROPPED = "system.network.packet.dropped", "{packet}", Counter, ["network.interface.name", "network.io.direction"], "Packets dropped while receiving or transmitting.";
+
+    CONTAINER_CPU_TIME = "container.cpu.time", "s", Counter, ["cpu.mode"], "CPU time of the cgroup by mode: user, system.";
+    CONTAINER_CPU_LIMIT = "container.cpu.limit", "{cpu}", Gauge, [], "CPUs that the cgroup may use: the tightest quota up its tree, else all of the machine.";
+    CONTAINER_CPU_PERIODS = "container.cpu.throttling.periods", "{period}", Counter, [], "Scheduler periods in which the cgroup had work to do.";
+    CONTAINER_CPU_THROTTLED_PERIODS = "container.cpu.throttling.throttled_periods", "{period}", Counter, [], "Scheduler periods in which the cgroup ran into its quota.";
+    CONTAINER_CPU_THROTTLED_TIME = "container.cpu.throttling.throttled_time", "s", Counter, [], "Time for which tasks of the cgroup were held back by its quota.";
+    CONTAINER_MEMORY_USAGE = "container.memory.usage", "By", Gauge, [], "Memory charged to the cgroup, page cache included.";
+    CONTAINER_MEMORY_WORKING_SET = "container.memory.working_set", "By", Gauge, [], "Memory charged to the cgroup less inactive page cache: what cannot be given back easily.";
+    CONTAINER_MEMORY_RSS = "container.memory.rss", "By", Gauge, [], "Anonymous memory of the cgroup.";
+    CONTAINER_MEMORY_CACHE = "container.memory.cache", "By", Gauge, [], "Page cache charged to the cgroup.";
+    CONTAINER_MEMORY_SWAP = "container.memory.swap", "By", Gauge, [], "Swap used by the cgroup.";
+    CONTAINER_MEMORY_LIMIT = "container.memory.limit", "By", Gauge, [], "Memory that the cgroup may use: the tightest limit up its tree, else all of the machine.";
+    CONTAINER_MEMORY_OOM_KILLS = "container.memory.oom_kills", "{kill}", Counter, [], "Processes of the cgroup that the kernel killed for want of memory.";
+    CONTAINER_MEMORY_FAULTS = "container.memory.paging.faults", "{fault}", Counter, ["system.paging.fault.type"], "Page faults of the cgroup: minor, major.";
+    CONTAINER_DISK_IO = "container.disk.io", "By", Counter, ["disk.io.direction"], "Bytes that the cgroup read from or wrote to block devices.";
+    CONTAINER_DISK_OPERATIONS = "container.disk.operations", "{operation}", Counter, ["disk.io.direction"], "Reads or writes of the cgroup on block devices.";
+    CONTAINER_NETWORK_IO = "container.network.io", "By", Counter, ["network.interface.name", "network.io.direction"], "Bytes received or transmitted in the container's network namespace.";
+    CONTAINER_PIDS_COUNT = "container.pids.count", "{process}", Gauge, [], "Processes and threads of the cgroup.";
+    CONTAINER_PIDS_LIMIT = "container.pids.limit", "{process}", Gauge, [], "Processes and threads that the cgroup may have; missing when there is no limit.";
+    CONTAINER_PRESSURE_TIME = "container.pressure.time", "s", Counter, ["farol.pressure.resource", "farol.pressure.kind"], "Time in which some or all (full) tasks of the cgroup waited for cpu, memory or io (PSI).";
+    CONTAINER_UPTIME = "container.uptime", "s", Gauge, [], "Time since the container's first process started.";
+
+    PROCESS_CPU_TIME = "process.cpu.time", "s", Counter, ["process.pid", "process.executable.name"], "CPU time of one of the busiest processes, user and system together.";
+    PROCESS_MEMORY_USAGE = "process.memory.usage", "By", Gauge, ["process.pid", "process.executable.name"], "Resident memory of one of the largest processes.";
+
+    AGENT_CPU_TIME = "farol.agent.cpu.time", "s", Counter, [], "CPU time of the agent itself.";
+    AGENT_MEMORY_USAGE = "farol.agent.memory.usage", "By", Gauge, [], "Resident memory of the agent itself.";
+    AGENT_SAMPLES_TAKEN = "farol.agent.samples.taken", "{sample}", Counter, [], "Samples that the agent took in this run.";
+    AGENT_SAMPLES_LOST = "farol.agent.samples.lost", "{sample}", Counter, ["farol.cause"], "Samples that the agent lost in this run, by cause: spool_full, spool_damaged, refused.";
+    AGENT_SPOOL_BATCHES = "farol.agent.spool.batches", "{batch}", Gauge, [], "Batches that wait for delivery.";
+    AGENT_SPOOL_BYTES = "farol.agent.spool.bytes", "By", Gauge, [], "Bytes that wait for delivery.";
+    AGENT_SEND_DURATION = "farol.agent.send.duration", "s", Gauge, [], "Time from sending the last acknowledged batch to its acknowledgement.";
+    AGENT_READ_DURATION = "farol.agent.read.duration", "s", Counter, ["farol.source"], "Time spent reading, by source.";
+    AGENT_READ_FAILURES = "farol.agent.read.failures", "{failure}", Counter, ["farol.source"], "Failed readings, by source.";
+
+    COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";
+    COLLECTOR_SAMPLES = "farol.collector.ingest.samples", "{sample}", Counter, [], "Samples stored.";
+    COLLECTOR_COMMITS = "farol.collector.store.commits", "{commit}", Counter, [], "Transactions that put batches on disk.";
+    COLLECTOR_COMMIT_TIME = "farol.collector.store.commit_time", "s", Counter, [], "Time spent in those transactions.";
+    COLLECTOR_HEAD_SAMPLES = "farol.collector.store.head_samples", "{sample}", Gauge, [], "Samples in memory that are not yet sealed into blocks.";
+    COLLECTOR_HISTORY_BYTES = "farol.collector.store.bytes", "By", Gauge, [], "Size of the history on disk.";
+    COLLECTOR_LISTENERS = "farol.collector.push.listeners", "{connection}", Gauge, [], "Open WebSocket connections.";
+    COLLECTOR_SKIPPED = "farol.collector.push.skipped", "{message}", Counter, [], "Live messages that slow listeners skipped.";
+    COLLECTOR_CPU_TIME = "farol.collector.cpu.time", "s", Counter, [], "CPU time of the collector itself.";
+    COLLECTOR_MEMORY_USAGE = "farol.collector.memory.usage", "By", Gauge, [], "Resident memory of the collector itself.";
+}
+
+/// The row of a name, if it is catalogued.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Metric> {
+    ALL.iter().find(|metric| metric.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let mut seen = HashSet::new();
+        for metric in ALL {
+            assert!(seen.insert(metric.name), "{} stands twice", metric.name);
+            assert!(
+                metric.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_'),
+                "{} has a character that does not belong",
+                metric.name
+            );
+            assert!(metric.description.ends_with('.'), "{} is not described by a sentence", metric.name);
+            assert!(!metric.unit.is_empty(), "{} has no unit", metric.name);
+        }
+    }
+}
