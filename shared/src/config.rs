@@ -176,7 +176,7 @@ impl fmt::Display for Span {
         let ms = self.ms();
         let (number, unit) = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
             .into_iter()
-            .find(|(size, _)| ms >= *size && ms % size == 0)
+            .find(|(size, _)| ms >= *size && ms.is_multiple_of(*size))
             .map_or((ms, "ms"), |(size, unit)| (ms / size, unit));
         write!(f, "{number}{unit}")
     }
@@ -215,7 +215,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, unit) = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
             .into_iter()
-            .find(|(size, _)| self.0 >= *size && self.0 % size == 0)
+            .find(|(size, _)| self.0 >= *size && self.0.is_multiple_of(*size))
             .map_or((self.0, "B"), |(size, unit)| (self.0 / size, unit));
         write!(f, "{number}{unit}")
     }

@@ -82,9 +82,9 @@ proptest! {
 
     #[test]
     fn hostile_bytes_are_an_error_and_nothing_worse(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-        let _ = decode(&bytes).is_ok();
-        let _ = decode_tables(&bytes).is_ok();
-        let _ = decode_ack(&bytes).is_ok();
+        drop(decode(&bytes));
+        drop(decode_tables(&bytes));
+        drop(decode_ack(&bytes));
     }
 
     #[test]
