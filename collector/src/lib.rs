@@ -1,1 +1,21 @@
-//! Skeleton.
+//! Farol's collector: batches in, history on disk, a live page and an API out.
+//!
+//! Each stage of the one way that data takes is a module: [`ingest`] takes batches and hands them to the store,
+//! [`live`] keeps what was stored last, [`push`] tells the browsers, [`api`] answers questions. [`run`] builds them.
+
+pub mod access;
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod exposition;
+pub mod health;
+pub mod ingest;
+pub mod live;
+pub mod number;
+pub mod page;
+pub mod problem;
+pub mod push;
+pub mod run;
+pub mod self_watch;
+pub mod state;

@@ -79,6 +79,7 @@ catalog! {
     AGENT_MEMORY_USAGE = "farol.agent.memory.usage", "By", Gauge, [], "Resident memory of the agent itself.";
     AGENT_SAMPLES_TAKEN = "farol.agent.samples.taken", "{sample}", Counter, [], "Samples that the agent took in this run.";
     AGENT_SAMPLES_LOST = "farol.agent.samples.lost", "{sample}", Counter, ["farol.cause"], "Samples that the agent lost in this run, by cause: spool_full, spool_damaged, refused.";
+    AGENT_TICKS_MISSED = "farol.agent.ticks.missed", "{tick}", Counter, [], "Readings that were left out because the agent was held up for longer than its interval.";
     AGENT_SPOOL_BATCHES = "farol.agent.spool.batches", "{batch}", Gauge, [], "Batches that wait for delivery.";
     AGENT_SPOOL_BYTES = "farol.agent.spool.bytes", "By", Gauge, [], "Bytes that wait for delivery.";
     AGENT_SEND_DURATION = "farol.agent.send.duration", "s", Gauge, [], "Time from sending the last acknowledged batch to its acknowledgement.";

@@ -1,1 +1,81 @@
-//! Skeleton.
+//! History on disk, without HTTP or async: takes batches, keeps them exactly once, answers questions about them.
+//!
+//! One writer thread owns the connection that writes; the keeper thread tidies up behind it; queries run on the caller's
+//! thread with a connection of their own. `docs/STORE.md` explains the file.
+//!
+//! Bounded: the queue of batches ([`Options::queue_max`]), samples in memory ([`Options::head_bytes_max`]), decoded columns
+//! ([`Options::cache_bytes_max`]), resources, series, and the points of an answer.
+
+mod accept;
+mod agents;
+mod blocks;
+mod books;
+mod catalog;
+mod codec;
+mod error;
+mod fold;
+mod head;
+mod journal;
+mod keeper;
+mod merge;
+mod model;
+mod query;
+mod replay;
+mod schema;
+mod seal;
+mod shared;
+mod store;
+mod writer;
+
+pub use store::Store;
+pub use error::{CommitError, QueryError, Refused, StoreError};
+pub use model::{
+    Across, Aggregate, Answer, Committed, Completeness, Done, Incoming, Outcome, Query, QuerySeries, ResourceId, ResourceInfo,
+    SeriesId, SeriesInfo, Stats, TableIds, Tier,
+};
+
+/// Points a series when a query does not say.
+pub const POINTS_DEFAULT: u32 = 500;
+/// Most points a series of one answer: more than any screen is wide.
+pub const POINTS_MAX: u32 = 5_000;
+/// Most series that one query may read.
+pub const QUERY_SERIES_MAX: usize = 10_000;
+
+/// How the store is to work; the defaults suit a collector of any size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How long samples are kept as taken, in milliseconds.
+    pub raw_retention_ms: i64,
+    /// How long one-minute rollups are kept, in milliseconds.
+    pub minute_retention_ms: i64,
+    /// How long one-hour rollups are kept, in milliseconds.
+    pub hour_retention_ms: i64,
+    /// Memory at which samples are sealed before their time, in bytes.
+    pub head_bytes_max: usize,
+    /// How long samples stay in memory before they are sealed, in milliseconds.
+    pub seal_after_ms: i64,
+    /// Most batches that wait for a commit; beyond it [`CommitError::Busy`].
+    pub queue_max: usize,
+    /// Most memory for decoded columns that queries may use again, in bytes.
+    pub cache_bytes_max: usize,
+    /// Most resources.
+    pub resources_max: usize,
+    /// Most series over all resources, those of the past included.
+    pub series_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            raw_retention_ms: 48 * 3_600_000,
+            minute_retention_ms: 30 * 86_400_000,
+            hour_retention_ms: 730 * 86_400_000,
+            head_bytes_max: 32 << 20,
+            seal_after_ms: 600_000,
+            queue_max: 8_192,
+            cache_bytes_max: 8 << 20,
+            resources_max: farol_shared::limit::COLLECTOR_RESOURCES_MAX,
+            series_max: 4_000_000,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `farol-agent`: the program around the library. Reads its arguments and its configuration, then runs or checks.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use farol_agent::{
+    check,
+    clock::SystemClock,
+    config::{self, Settings},
+    environment::Environment,
+    log, run,
+    send::{Http, Target, tcp::Tcp},
+};
+use farol_shared::{clock::Clock, report::chain};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
+
+/// Exit status for wrong arguments, after sysexits.
+const USAGE: u8 = 64;
+/// Exit status for a wrong configuration, after sysexits.
+const CONFIG: u8 = 78;
+
+const HELP: &str = "\
+farol-agent: measures this machine or container once a second and delivers it to a Farol collector.
+
+Usage: farol-agent [COMMAND] [OPTIONS]
+
+Commands:
+  run      Measure and deliver until stopped (default)
+  check    Say once, in words, what can be measured here and whether the collector can be reached
+
+Options:
+  --config FILE   Read this TOML file instead of /etc/farol/agent.toml
+  --check         Print the resulting configuration, secrets hidden, and stop
+  --help, -h      Print this text
+  --version, -V   Print the version
+
+All that is needed are two variables:
+  FAROL_COLLECTOR_URL   Address of the collector, such as http://collector:8650
+  FAROL_TOKEN           Agent token, made there by `farol-collector token create NAME`
+                        (or FAROL_TOKEN_FILE, a file that holds it)
+
+Often useful:
+  FAROL_SERVICE, FAROL_ENVIRONMENT, FAROL_TENANT   What runs here
+  FAROL_INTERVAL=1s     Time between two readings
+  FAROL_SPOOL_DIR       Directory that keeps what could not be delivered yet
+  FAROL_LOG=info        error, warn, info, debug or trace
+
+Exit status: 0 stopped as asked, 1 failed, 64 wrong arguments, 78 wrong configuration.
+";
+
+enum Command {
+    Run,
+    Check,
+    PrintConfig,
+    Print(&'static str),
+}
+
+fn main() -> ExitCode {
+    let (command, file) = match arguments(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return fail(USAGE, &format!("{error}\nTry farol-agent --help.")),
+    };
+    if let Command::Print(text) = command {
+        return print(text);
+    }
+    let settings = match configuration(file) {
+        Ok(settings) => settings,
+        Err(message) => return fail(CONFIG, &message),
+    };
+    match command {
+        Command::PrintConfig => print(&settings.to_string()),
+        Command::Check => with_runtime(|runtime| {
+            let is_fine = runtime.block_on(check::check(&settings, &Environment, Arc::new(SystemClock), &mut io::stdout()));
+            is_fine.map_err(|error| error.to_string()).map(|is_fine| ExitCode::from(u8::from(!is_fine)))
+        }),
+        _ => {
+            log::start(settings.log, &Environment);
+            with_runtime(|runtime| runtime.block_on(serve(&settings)))
+        }
+    }
+}
+
+fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, Option<PathBuf>), lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value};
+    let mut parser = lexopt::Parser::from_iter(arguments);
+    let (mut command, mut file, mut prints_config) = (None, None, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok((Command::Print(HELP), None)),
+            Long("version") | Short('V') => {
+                return Ok((Command::Print(concat!("farol-agent ", env!("CARGO_PKG_VERSION"), "\n")), None));
+            }
+            Long("config") => file = Some(PathBuf::from(parser.value()?)),
+            Long("check") => prints_config = true,
+            Value(word) if command.is_none() && word == "run" => command = Some(Command::Run),
+            Value(word) if command.is_none() && word == "check" => command = Some(Command::Check),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let command = if prints_config { Command::PrintConfig } else { command.unwrap_or(Command::Run) };
+    Ok((command, file))
+}
+
+fn configuration(file: Option<PathBuf>) -> Result<Settings, String> {
+    let is_default = file.is_none();
+    let file = file.unwrap_or_else(|| PathBuf::from(config::FILE));
+    let name = file.display().to_string();
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        Err(error) if is_default && error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(format!("cannot read the configuration {name}: {error}")),
+    };
+    let file = text.as_deref().map(|text| (name.as_str(), text));
+    Settings::load(file, &Environment).map_err(|faults| format!("the configuration is wrong\n{faults}"))
+}
+
+async fn serve(settings: &Settings) -> Result<ExitCode, String> {
+    let target: Target = settings.target.clone().ok_or("send.url is not set")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let shutdown = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let sink = Http::new(target, Tcp::new(&Environment), Arc::clone(&clock));
+    match run::run(settings, sink, clock, shutdown).await {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(chain(&error).to_string()),
+    }
+}
+
+fn with_runtime(work: impl FnOnce(&Runtime) -> Result<ExitCode, String>) -> ExitCode {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        // Only for resolving the collector's name, now and then: gone again as soon as it is done.
+        .max_blocking_threads(1)
+        .thread_keep_alive(Duration::from_millis(10))
+        .build();
+    let result = runtime.map_err(|error| format!("cannot start: {error}")).and_then(|runtime| {
+        let result = work(&runtime);
+        // A name server that does not answer must not hold the exit back.
+        runtime.shutdown_background();
+        result
+    });
+    result.unwrap_or_else(|message| fail(1, &message))
+}
+
+fn print(text: &str) -> ExitCode {
+    // A closed pipe (`farol-agent --help | head`) is no failure of ours.
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(status: u8, message: &str) -> ExitCode {
+    // When standard error is closed, the status still tells.
+    match writeln!(io::stderr(), "farol-agent: {message}") {
+        Ok(()) | Err(_) => ExitCode::from(status),
+    }
+}

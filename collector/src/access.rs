@@ -1,0 +1,183 @@
+//! Who may do what: people sign in with a password, agents come with a token.
+//!
+//! In: requests with a cookie, a bearer token or nothing. Out: a [`Person`], an [`AgentAuth`], or a refusal.
+//!
+//! Invariants: passwords are kept as argon2id hashes, every other secret as SHA-256 of at least 256 random bits; a session
+//! that is revoked or expired is refused by the next request, whichever way it comes; a cookie alone never authorises a
+//! request that another site could have caused.
+//!
+//! Bounded: password checks run one at a time with a short queue (then 503), attempts per address and account
+//! (then 429), sessions per person and in total (the oldest ends), remembered addresses (the calmest are forgotten).
+
+use std::sync::Arc;
+
+use farol_shared::clock::Clock;
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    config::AccessSettings,
+    state::{Fingerprint, State, StateError},
+};
+
+pub mod extract;
+pub mod jwt;
+mod limiter;
+pub mod origin;
+pub mod password;
+pub mod role;
+pub mod routes;
+pub mod session;
+pub mod setup;
+pub mod token;
+
+pub use extract::{AgentAuth, Person, SocketPerson};
+pub use role::Role;
+
+use limiter::Limiter;
+use password::Hasher;
+
+/// Sign-in and tokens of one collector. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Access(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    clock: Arc<dyn Clock>,
+    settings: AccessSettings,
+    /// Origin of the public address (`https://host[:port]`), accepted beside the address that a request names.
+    public_origin: Option<String>,
+    /// The token that the configuration allows, as its fingerprint.
+    configured_token: Option<Fingerprint>,
+    signer: jwt::Signer,
+    hasher: Hasher,
+    limiter: Limiter,
+}
+
+/// Why sign-in could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The accounts cannot be read or written.
+    #[error("preparing accounts")]
+    State(#[from] StateError),
+    /// A password cannot be used.
+    #[error("using the password of the configuration")]
+    Password(#[from] password::PasswordError),
+    /// The system gives no random numbers.
+    #[error("getting random numbers from the system")]
+    Random(#[source] getrandom::Error),
+}
+
+/// What the person who started the collector must be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstSteps {
+    /// An administrator exists.
+    SignIn,
+    /// `admin` was made just now with the password of the configuration.
+    AdminMade,
+    /// Nobody exists: this one-time token makes the first administrator.
+    SetUp(String),
+}
+
+impl Access {
+    /// Prepares sign-in on opened accounts: loads or makes the signing key, and makes `admin` or a set-up token when there is
+    /// no administrator.
+    ///
+    /// # Errors
+    /// [`AccessError`] when the accounts cannot be read or written.
+    pub async fn open(
+        state: State,
+        settings: AccessSettings,
+        public_url: Option<&str>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, FirstSteps), AccessError> {
+        Self::open_with(state, settings, public_url, clock, Hasher::default()).await
+    }
+
+    async fn open_with(
+        state: State,
+        settings: AccessSettings,
+        public_url: Option<&str>,
+        clock: Arc<dyn Clock>,
+        hasher: Hasher,
+    ) -> Result<(Self, FirstSteps), AccessError> {
+        let key = state.signing_key().await?;
+        let configured_token = settings.agent_token.as_ref().map(|token| Fingerprint::of(token.reveal()));
+        let access = Self(Arc::new(Inner {
+            signer: jwt::Signer::new(&key),
+            public_origin: public_url.and_then(origin::of_url),
+            configured_token,
+            hasher,
+            limiter: Limiter::default(),
+            state,
+            clock,
+            settings,
+        }));
+        let steps = setup::prepare(&access).await?;
+        Ok((access, steps))
+    }
+
+    /// Whether nobody can administer this collector yet.
+    #[must_use]
+    pub fn setup_required(&self) -> bool {
+        !self.0.state.now().has_administrator()
+    }
+
+    /// The person behind a bearer token of `POST /api/auth/login`, as a WebSocket's `Auth` message brings it.
+    #[must_use]
+    pub fn person_by_token(&self, token: &str) -> Option<Person> {
+        let now_ms = self.0.clock.now_ms();
+        let claims = self.0.signer.verify(token, now_ms)?;
+        let session = session::by_key(self, claims.session, now_ms)?;
+        (*session.username == *claims.subject).then_some(session)
+    }
+
+    /// Whether a person who was let in earlier is still signed in. Long connections ask this from time to time.
+    #[must_use]
+    pub fn is_still_valid(&self, person: &Person) -> bool {
+        session::by_key(self, person.session, self.0.clock.now_ms()).is_some_and(|now| now.username == person.username)
+    }
+
+    /// The agent behind a bearer token, if the token is accepted.
+    #[must_use]
+    pub fn agent_by_token(&self, token: &str) -> Option<AgentAuth> {
+        let fingerprint = token::fingerprint(token)?;
+        if self.0.configured_token.as_ref().is_some_and(|allowed| bool::from(allowed.0.ct_eq(&fingerprint.0))) {
+            return Some(AgentAuth { token_id: 0, name: "configuration".into() });
+        }
+        let row = self.0.state.now().token(&fingerprint)?;
+        row.touch(self.0.clock.now_ms());
+        Some(AgentAuth { token_id: row.id, name: Arc::clone(&row.name) })
+    }
+
+    fn state(&self) -> &State {
+        &self.0.state
+    }
+
+    fn settings(&self) -> &AccessSettings {
+        &self.0.settings
+    }
+
+    fn public_origin(&self) -> Option<&str> {
+        self.0.public_origin.as_deref()
+    }
+
+    fn signer(&self) -> &jwt::Signer {
+        &self.0.signer
+    }
+
+    fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Passwords: what may be one, and argon2id hashing off the async threads, a bounded number at a time.
+
+use std::sync::Arc;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _},
+};
+use tokio::sync::Semaphore;
+
+/// Shortest password, in characters. Length is what makes guessing hard; rules of composition do not.
+pub const CHARACTERS_MIN: usize = 10;
+
+/// Longest password, in bytes.
+pub const BYTES_MAX: usize = 1_024;
+
+/// Hashes computed at once. One takes 19 MiB and a core for some ten milliseconds; the second core stays free for ingest.
+const AT_ONCE: usize = 1;
+
+/// Hashes that may wait besides; more are refused as busy.
+const WAITING_MAX: usize = 16;
+
+/// Why a password cannot be used or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// Too short.
+    #[error("a password needs at least {CHARACTERS_MIN} characters")]
+    TooShort,
+    /// Too long.
+    #[error("a password may have at most {BYTES_MAX} bytes")]
+    TooLong,
+    /// Too many are being checked.
+    #[error("too many passwords are being checked at once")]
+    Busy,
+    /// Hashing failed, for example for want of memory.
+    #[error("hashing a password failed")]
+    Hash(#[source] argon2::password_hash::Error),
+}
+
+/// Says whether `password` may be chosen.
+///
+/// # Errors
+/// [`PasswordError::TooShort`], [`PasswordError::TooLong`].
+pub fn check(password: &str) -> Result<(), PasswordError> {
+    if password.len() > BYTES_MAX {
+        return Err(PasswordError::TooLong);
+    }
+    if password.chars().count() < CHARACTERS_MIN { Err(PasswordError::TooShort) } else { Ok(()) }
+}
+
+/// Computes hashes, a bounded number at a time.
+#[derive(Debug)]
+pub struct Hasher {
+    params: Params,
+    computing: Arc<Semaphore>,
+    admitted: Semaphore,
+}
+
+impl Default for Hasher {
+    /// The costs that OWASP advises: 19 MiB, two passes, one lane.
+    fn default() -> Self {
+        Self::with(Params::DEFAULT)
+    }
+}
+
+impl Hasher {
+    fn with(params: Params) -> Self {
+        Self { params, computing: Arc::new(Semaphore::new(AT_ONCE)), admitted: Semaphore::new(AT_ONCE + WAITING_MAX) }
+    }
+
+    /// A hasher of the least cost, so that tests are quick.
+    #[cfg(test)]
+    pub(super) fn cheap() -> Self {
+        Self::with(Params::new(Params::MIN_M_COST, 1, 1, None).unwrap())
+    }
+
+    /// Hashes a password that may be chosen, on this thread. The hash names its salt and costs.
+    ///
+    /// # Errors
+    /// [`PasswordError`].
+    pub fn hash_now(&self, password: &str) -> Result<String, PasswordError> {
+        check(password)?;
+        hash(&self.params, password)
+    }
+
+    /// Hashes a password that may be chosen, off the async threads.
+    ///
+    /// # Errors
+    /// [`PasswordError`].
+    pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
+        check(&password)?;
+        let params = self.params.clone();
+        self.compute(move || hash(&params, &password)).await?
+    }
+
+    /// Whether the password fits the hash. Without one (an unknown account) it takes as long and says no.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`], [`PasswordError::Hash`].
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, PasswordError> {
+        if password.len() > BYTES_MAX {
+            return Ok(false);
+        }
+        let params = self.params.clone();
+        self.compute(move || match stored {
+            Some(stored) => Ok(Argon2::default().verify_password(password.as_bytes(), stored.as_str()).is_ok()),
+            None => hash(&params, &password).map(|_| false),
+        })
+        .await?
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+        let _admitted = self.admitted.try_acquire().map_err(|_| PasswordError::Busy)?;
+        // The permit travels with the work: a caller that hangs up must not let another computation start beside it.
+        let permit = Arc::clone(&self.computing).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|_| PasswordError::Busy)
+    }
+}
+
+fn hash(params: &Params, password: &str) -> Result<String, PasswordError> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(PasswordError::Hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_alone_decides_whether_a_password_may_be_chosen() {
+        assert!(matches!(check("ninechars"), Err(PasswordError::TooShort)));
+        assert!(matches!(check("ééééééééé"), Err(PasswordError::TooShort)), "characters count, not bytes");
+        assert!(check("aaaaaaaaaa").is_ok());
+        assert!(check(&"a".repeat(BYTES_MAX)).is_ok());
+        assert!(matches!(check(&"a".repeat(BYTES_MAX + 1)), Err(PasswordError::TooLong)));
+    }
+
+    #[tokio::test]
+    async fn a_hash_fits_its_own_password_only_and_is_argon2id() {
+        let hasher = Hasher::cheap();
+        let stored = hasher.hash("correct horse".to_owned()).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$"), "{stored}");
+        assert!(hasher.verify("correct horse".to_owned(), Some(stored.clone())).await.unwrap());
+        assert!(!hasher.verify("wrong horse".to_owned(), Some(stored)).await.unwrap());
+        assert!(!hasher.verify("correct horse".to_owned(), None).await.unwrap());
+        assert!(!hasher.verify("correct horse".to_owned(), Some("not a hash".to_owned())).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn more_checks_than_may_wait_are_refused_as_busy() {
+        let hasher = Hasher::cheap();
+        let all = hasher.admitted.acquire_many(u32::try_from(AT_ONCE + WAITING_MAX).unwrap()).await.unwrap();
+        let refused = hasher.verify("correct horse".to_owned(), None).await;
+        assert!(matches!(refused, Err(PasswordError::Busy)));
+        drop(all);
+        assert!(!hasher.verify("correct horse".to_owned(), None).await.unwrap());
+    }
+}

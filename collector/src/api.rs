@@ -1,0 +1,242 @@
+//! The HTTP API: one table of routes, from which the router, the roles and the OpenAPI document are made.
+//!
+//! In: requests. Out: JSON, or a problem that names what was wrong.
+//!
+//! Invariants: a route lets in nobody below its least role, by the table and not by its own care; whatever reads history
+//! or lists thousands of things runs beside the runtime.
+//!
+//! Bounded: questions answered at once ([`QUESTIONS_MAX`]) and waiting ([`QUESTIONS_WAITING_MAX`], then 503).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::{FromRef, FromRequestParts as _, Request, State},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::MethodRouter,
+};
+use farol_shared::clock::Clock;
+use farol_store::Store;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::{
+    access::{self, Access, AgentAuth, Person, Role},
+    ingest::{self, Ingest},
+    live::Live,
+    page,
+    problem::Problem,
+    push::{self, Push},
+    self_watch::Own,
+};
+
+pub mod completeness;
+pub mod document;
+pub mod history;
+pub mod parameters;
+pub mod query;
+pub mod resources;
+pub mod routes;
+pub mod series;
+
+use routes::{Least, Method, ROUTES};
+
+/// Most questions answered at once. Each is bound by the processor; more at once only take more memory.
+pub const QUESTIONS_MAX: usize = 8;
+
+/// Most questions that wait for their turn.
+pub const QUESTIONS_WAITING_MAX: usize = 256;
+
+/// What the routes need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+/// The stages, and what is known of the process.
+#[derive(Debug)]
+pub struct Parts {
+    /// History.
+    pub store: Store,
+    /// Newest values.
+    pub live: Arc<Live>,
+    /// Rooms.
+    pub push: Push,
+    /// The door.
+    pub ingest: Ingest,
+    /// Accounts and tokens.
+    pub access: Access,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// The collector's own agent.
+    pub own: Own,
+}
+
+/// Turns for questions that read history.
+#[derive(Debug, Clone)]
+struct Turns(Arc<(Semaphore, AtomicUsize)>);
+
+impl App {
+    /// The state of the routes.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The stages.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// Now, in milliseconds since the epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+}
+
+impl FromRef<App> for Access {
+    fn from_ref(app: &App) -> Self {
+        app.0.access.clone()
+    }
+}
+
+impl FromRef<App> for Push {
+    fn from_ref(app: &App) -> Self {
+        app.0.push.clone()
+    }
+}
+
+impl FromRef<App> for Ingest {
+    fn from_ref(app: &App) -> Self {
+        app.0.ingest.clone()
+    }
+}
+
+/// The whole HTTP surface of the collector.
+pub fn router(app: App) -> Router {
+    let turns = Turns(Arc::new((Semaphore::new(QUESTIONS_MAX), AtomicUsize::new(0))));
+    let mut router = Router::new();
+    for route in ROUTES {
+        let Some(serve) = route.serve else { continue };
+        let methods: MethodRouter<App> = match route.method {
+            Method::Get => axum::routing::get(move |State(app): State<App>, request: Request| serve(app, request)),
+            Method::Post => axum::routing::post(move |State(app): State<App>, request: Request| serve(app, request)),
+        };
+        let methods = match route.least {
+            Least::Nobody | Least::Agent => methods,
+            least @ (Least::Role(_) | Least::PersonOrAgent) => {
+                methods.route_layer(middleware::from_fn_with_state((app.clone(), least), guard))
+            }
+        };
+        router = router.route(route.path, methods);
+    }
+    router
+        .merge(access::routes::router())
+        .merge(ingest::routes::routes())
+        .merge(push::routes::routes())
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(page::fallback)
+        .layer(middleware::map_response(page::harden))
+        .layer(axum::Extension(turns))
+        .with_state(app)
+}
+
+/// Lets in nobody below a route's least role.
+async fn guard(State((app, least)): State<(App, Least)>, request: Request, next: Next) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let person = Person::from_request_parts(&mut parts, &app).await;
+    match (person, least) {
+        (Ok(person), Least::Role(least)) => person.require(least)?,
+        (Err(problem), Least::Role(_)) => return Err(problem),
+        (Ok(_), _) => {}
+        (Err(problem), _) => {
+            // A scraper comes with an agent token.
+            AgentAuth::from_request_parts(&mut parts, &app).await.map_err(|_| problem)?;
+        }
+    }
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; the header Allow names those it takes")
+}
+
+/// Answers a question beside the runtime, when its turn comes.
+///
+/// # Errors
+/// 503 when too many wait already, and what `answer` says.
+pub(crate) fn aside<T, F>(request: &Request, answer: F) -> impl Future<Output = Result<T, Problem>> + Send + use<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Problem> + Send + 'static,
+{
+    let turns = request.extensions().get::<Turns>().cloned();
+    async move {
+        let turns = turns.ok_or_else(Problem::internal)?;
+        let (permits, waiting) = &*turns.0;
+        let _place = Place::take(waiting)?;
+        let _turn = permits.acquire().await.map_err(|_| Problem::internal())?;
+        tokio::task::spawn_blocking(answer).await.unwrap_or_else(|_| Err(Problem::internal()))
+    }
+}
+
+/// A place in the queue of questions.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Result<Self, Problem> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= QUESTIONS_WAITING_MAX {
+            return Err(Problem::unavailable("too many questions are waiting", 1));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// JSON that no cache keeps: it is about now.
+pub(crate) fn json<T: Serialize>(value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => json_bytes(bytes),
+        Err(error) => {
+            tracing::error!(target: "api", error = %error, "answer could not be written");
+            Problem::internal().into_response()
+        }
+    }
+}
+
+/// The same, already written.
+pub(crate) fn json_bytes(bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A problem of the store, told to the caller as far as the caller can do something about it.
+pub(crate) fn store_problem(error: &farol_store::QueryError) -> Problem {
+    use farol_store::QueryError;
+    match error {
+        QueryError::Invalid(_) => Problem::bad_request(error.to_string()),
+        QueryError::TooManyPoints { .. } => Problem::bad_request(error.to_string()).field("step", "too short for this range"),
+        QueryError::TooManySeries { .. } => Problem::bad_request(error.to_string()).field("resource", "matches too many series"),
+        QueryError::Sqlite(_) | QueryError::Damaged { .. } => {
+            tracing::error!(target: "api", error = %farol_shared::report::chain(error), "history could not be read");
+            Problem::internal()
+        }
+    }
+}
+
+/// Least role of reading.
+pub(crate) const READ: Least = Least::Role(Role::Viewer);

@@ -1,0 +1,116 @@
+//! `GET /api/v1/resources` and `/api/monitoring/current`: what there is, and how it is now.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::{extract::Request, response::Response};
+use farol_shared::resource::ResourceKind;
+use farol_store::{ResourceId, ResourceInfo};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{App, aside, json_bytes, parameters::Parameters};
+use crate::{
+    live::{Line, figures::Latest, status::{Reason, Status}},
+    problem::Problem,
+};
+
+/// A resource that its agent left out this long ago is no longer listed unless asked for, in milliseconds.
+pub const LISTED_AFTER_END_MS: i64 = 10 * 60_000;
+
+/// All resources.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Resources {
+    /// The collector's clock, in milliseconds since the epoch.
+    pub now: i64,
+    /// The resources, by number.
+    pub resources: Vec<Entry>,
+}
+
+/// One resource.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Entry {
+    /// Its number.
+    pub id: ResourceId,
+    /// Its stable identity.
+    pub key: String,
+    /// What people call it.
+    pub name: String,
+    /// `host`, `container`, `unit`, `service` or `external`.
+    pub kind: &'static str,
+    /// Number of the resource that it runs on.
+    pub parent: Option<ResourceId>,
+    /// Its owner in a multi-tenant system.
+    pub tenant: Option<String>,
+    /// OpenTelemetry resource attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// The agent that reports it.
+    pub agent: String,
+    /// Time of its first sample, in milliseconds since the epoch.
+    pub first_seen: i64,
+    /// Time of its newest sample, in milliseconds since the epoch.
+    pub last_seen: i64,
+    /// Its agent's sampling interval, in milliseconds.
+    pub interval_ms: u64,
+    /// What its light shows.
+    pub status: Status,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Its agent goes on without it: a container or unit that no longer runs.
+    pub ended: bool,
+    /// Its figures.
+    pub latest: Latest,
+}
+
+/// Answers all resources.
+pub(super) async fn resources(app: App, request: Request) -> Result<Response, Problem> {
+    let all = Parameters::of(request.uri(), &["all"])?.flag("all")?;
+    let bytes = aside(&request, move || {
+        let now_ms = app.now_ms();
+        let list = Resources { now: now_ms, resources: entries(&app, now_ms, all) };
+        serde_json::to_vec(&list).map_err(|_| Problem::internal())
+    });
+    Ok(json_bytes(bytes.await?))
+}
+
+/// Every resource that is listed, by number.
+pub(super) fn entries(app: &App, now_ms: i64, all: bool) -> Vec<Entry> {
+    let known = app.parts().store.resources();
+    let numbers: HashMap<&str, ResourceId> = known.iter().map(|info| (info.resource.key.as_str(), info.id)).collect();
+    let mut lines: HashMap<ResourceId, Line> =
+        app.parts().live.lines(now_ms, false).into_iter().map(|line| (line.id, line)).collect();
+    let is_listed = |entry: &Entry| all || !entry.ended || now_ms.saturating_sub(entry.last_seen) < LISTED_AFTER_END_MS;
+    known
+        .iter()
+        .map(|info| {
+            let parent = info.resource.parent.as_deref().and_then(|key| numbers.get(key)).copied();
+            entry(info, parent, lines.remove(&info.id))
+        })
+        .filter(is_listed)
+        .collect()
+}
+
+fn entry(info: &ResourceInfo, parent: Option<ResourceId>, line: Option<Line>) -> Entry {
+    let resource = &info.resource;
+    // Between its first commit and the moment it is shown, a resource has no line yet.
+    let (time, status, reasons, ended, latest) = match line {
+        Some(line) => (line.time, line.status, line.reasons, line.ended, line.latest),
+        None => (i64::MIN, Status::Ok, Vec::new(), false, Latest::default()),
+    };
+    Entry {
+        id: info.id,
+        key: resource.key.clone(),
+        name: resource.name().to_owned(),
+        kind: ResourceKind::as_str(resource.kind),
+        parent,
+        tenant: resource.tenant.clone(),
+        attributes: resource.attributes.clone(),
+        agent: info.agent.to_string(),
+        first_seen: info.first_seen_ms,
+        last_seen: time.max(info.last_seen_ms),
+        interval_ms: info.interval_ms,
+        status,
+        reasons,
+        ended,
+        latest,
+    }
+}

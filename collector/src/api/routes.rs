@@ -1,0 +1,167 @@
+//! The table of routes: every address of the collector, who may use it at least, and what it takes and answers.
+//!
+//! To add a route, write its handler and a row here. Rows without a handler are served by the stage that they name; a test
+//! asks every row's address for an answer.
+
+use std::{future::Future, pin::Pin};
+
+use axum::{extract::Request, response::Response};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::{App, READ, completeness, document, history, query, resources, series};
+use crate::{access::Role, exposition, health};
+
+/// HTTP methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Changes.
+    Post,
+}
+
+/// Who may use a route at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Least {
+    /// Everybody.
+    Nobody,
+    /// An agent with its token.
+    Agent,
+    /// A person with at least this role.
+    Role(Role),
+    /// A person of any role, or an agent: a scraper of `/metrics`.
+    PersonOrAgent,
+}
+
+/// One parameter of a route.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Name, in the path when the path has it in braces, else in the query.
+    pub name: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+    /// One sentence.
+    pub meaning: &'static str,
+}
+
+const fn optional(name: &'static str, meaning: &'static str) -> Parameter {
+    Parameter { name, required: false, meaning }
+}
+
+const fn required(name: &'static str, meaning: &'static str) -> Parameter {
+    Parameter { name, required: true, meaning }
+}
+
+/// What a route answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer {
+    /// JSON of this shape: its name, and a function that lists it and all that it holds.
+    Json(fn(&mut Schemas) -> String),
+    /// JSON of a shape that is told by the summary.
+    AnyJson,
+    /// Something else.
+    Media(&'static str),
+    /// 204.
+    Nothing,
+    /// 101: a WebSocket.
+    Socket,
+}
+
+/// Named schemas of the document.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path with parameters in braces.
+    pub path: &'static str,
+    /// Who may use it at least.
+    pub least: Least,
+    /// One sentence.
+    pub summary: &'static str,
+    /// What it takes.
+    pub parameters: &'static [Parameter],
+    /// What it answers.
+    pub answer: Answer,
+    /// Its handler; `None` when another module's router serves it.
+    pub serve: Option<fn(App, Request) -> Answering>,
+}
+
+macro_rules! serve {
+    ($handler:path) => {
+        Some(|app, request| {
+            Box::pin(async move { axum::response::IntoResponse::into_response($handler(app, request).await) })
+        })
+    };
+}
+
+fn shape<T: ToSchema>(schemas: &mut Schemas) -> String {
+    let name = T::name().into_owned();
+    T::schemas(schemas);
+    schemas.push((name.clone(), T::schema()));
+    name
+}
+
+const fn get(
+    path: &'static str,
+    least: Least,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    answer: Answer,
+    serve: Option<fn(App, Request) -> Answering>,
+) -> Route {
+    Route { method: Method::Get, path, least, summary, parameters, answer, serve }
+}
+
+const fn elsewhere(method: Method, path: &'static str, least: Least, summary: &'static str, answer: Answer) -> Route {
+    Route { method, path, least, summary, parameters: &[], answer, serve: None }
+}
+
+const RESOURCE: Parameter = optional("resource", "Numbers of resources, separated by commas; all when absent.");
+const FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; an hour before `to` when absent.");
+const TO: Parameter = optional("to", "End, RFC 3339 or milliseconds since the epoch; now when absent.");
+const ALL: Parameter = optional("all", "`true` lists also what its agent no longer reports.");
+
+/// Every address of the collector but the page's files.
+pub const ROUTES: &[Route] = &[
+    get("/health", Least::Nobody, "State of each subsystem.", &[], Answer::Json(shape::<health::Health>), serve!(health::health)),
+    get("/metrics", Least::PersonOrAgent, "Current values of all resources and the collector's own counters, in Prometheus' text format. Needs a login or an agent token as bearer token.", &[], Answer::Media("text/plain; version=0.0.4"), serve!(exposition::metrics)),
+    get("/api/openapi.json", Least::Nobody, "This document.", &[], Answer::AnyJson, serve!(document::openapi)),
+    get("/api/v1/resources", READ, "All resources with status and figures.", &[ALL], Answer::Json(shape::<resources::Resources>), serve!(resources::resources)),
+    get("/api/v1/series", READ, "Series by resource and metric.", &[RESOURCE, optional("metric", "Name of a metric; all when absent.")], Answer::Json(shape::<series::SeriesList>), serve!(series::series)),
+    get("/api/v1/query", READ, "History of metrics.", &[
+        required("metric", "Names of up to 16 metrics, separated by commas."),
+        RESOURCE,
+        optional("attribute", "`key=value` that series must have; may be given several times."),
+        FROM,
+        TO,
+        optional("step", "Distance of points: `10s`, `5m`, or milliseconds; chosen so that `points` suffice when absent."),
+        optional("aggregate", "How the samples of a step become a point: mean, min, max, sum, last, count, rate, increase, raw; rate for counters and mean for gauges when absent."),
+        optional("across", "How series become one: none, sum, mean, max."),
+        optional("points", "Most points a series, up to 5000; 500 when absent."),
+    ], Answer::Json(shape::<query::Answer>), serve!(query::query)),
+    get("/api/v1/completeness", READ, "The books of every agent: samples expected, stored, late, repeated and lost, with the cause.", &[FROM, TO], Answer::Json(shape::<completeness::Books>), serve!(completeness::completeness)),
+    get("/api/monitoring/current", READ, "All resources with status and figures.", &[ALL], Answer::Json(shape::<resources::Resources>), serve!(resources::resources)),
+    get("/api/monitoring/history", READ, "CPU, memory and disk of each resource against its limits.", &[
+        optional("minutes", "How far back, 1 to 1440; 120 when absent."),
+        RESOURCE,
+    ], Answer::Json(shape::<history::History>), serve!(history::history)),
+    get("/api/monitoring/health", READ, "State of each subsystem.", &[], Answer::Json(shape::<health::Health>), serve!(health::health)),
+    elsewhere(Method::Get, "/api/monitoring/ws", READ, "Live values: a WebSocket. Sign in by cookie or by an `Auth` message, then send `Subscription`.", Answer::Socket),
+    elsewhere(Method::Get, "/ws/dashboard", READ, "The same, listening to `overview` from the start.", Answer::Socket),
+    Route { parameters: &[required("id", "Number of a resource.")], ..elsewhere(Method::Get, "/ws/resource/{id}", READ, "The same, listening to one resource from the start.", Answer::Socket) },
+    elsewhere(Method::Get, "/ws/system", Least::Role(Role::Admin), "The same, telling once a second how the collector's own machine is (`system_stats`).", Answer::Socket),
+    elsewhere(Method::Post, "/v1/batches", Least::Agent, "Takes a batch of samples from an agent; answers when it is on disk.", Answer::Media("application/vnd.farol.batch+msgpack; version=1")),
+    elsewhere(Method::Get, "/api/auth/state", Least::Nobody, "Whether the first administrator must be made, and the version: `{setup_required, version}`.", Answer::AnyJson),
+    elsewhere(Method::Post, "/api/auth/setup", Least::Nobody, "Makes the first administrator with the one-time token: `{token, username, password}`; answers as login.", Answer::AnyJson),
+    elsewhere(Method::Post, "/api/auth/login", Least::Nobody, "Signs in: `{username, password}` to `{token, expires_in, user}` and a session cookie.", Answer::AnyJson),
+    elsewhere(Method::Post, "/api/auth/logout", Least::Nobody, "Ends the session.", Answer::Nothing),
+    elsewhere(Method::Get, "/api/auth/me", READ, "Who is signed in: `{username, role}`.", Answer::AnyJson),
+];

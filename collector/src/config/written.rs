@@ -1,0 +1,293 @@
+//! Settings as people write them, and the check that turns them into [`Settings`].
+
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use super::{
+    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
+    Vars, read_file,
+};
+
+/// Shortest agent token that is accepted, in bytes. Below it a token can be guessed over the network.
+const TOKEN_BYTES_MIN: usize = 8;
+
+/// The file's shape.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Written {
+    listen: String,
+    data_dir: Option<PathBuf>,
+    public_url: Option<String>,
+    #[serde(rename = "self")]
+    self_watch: Switch,
+    log: String,
+    access: Access,
+    retention: Tiers,
+    http: Http,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Access {
+    admin_password: Option<Secret>,
+    admin_password_file: Option<PathBuf>,
+    agent_token: Option<Secret>,
+    agent_token_file: Option<PathBuf>,
+    session_idle: Span,
+    session_max: Span,
+    token_lifetime: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tiers {
+    raw: Span,
+    minute: Span,
+    hour: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Http {
+    connections_max: u32,
+    listeners_max: u32,
+}
+
+/// Yes or no. Variables are text, and people write it in several ways.
+#[derive(Debug, Clone, Copy)]
+struct Switch(bool);
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "write true or false")]
+        enum Either {
+            Bool(bool),
+            Text(String),
+        }
+        let text = match Either::deserialize(deserializer)? {
+            Either::Bool(on) => return Ok(Self(on)),
+            Either::Text(text) => text,
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(Self(true)),
+            "false" | "no" | "off" | "0" => Ok(Self(false)),
+            _ => Err(serde::de::Error::custom(format!("'{text}' is neither true nor false"))),
+        }
+    }
+}
+
+const fn seconds(seconds: u64) -> Span {
+    Span(Duration::from_secs(seconds))
+}
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8650".to_owned(),
+            data_dir: None,
+            public_url: None,
+            self_watch: Switch(true),
+            log: "info".to_owned(),
+            access: Access::default(),
+            retention: Tiers::default(),
+            http: Http::default(),
+        }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            admin_password: None,
+            admin_password_file: None,
+            agent_token: None,
+            agent_token_file: None,
+            session_idle: seconds(12 * HOUR),
+            session_max: seconds(7 * DAY),
+            token_lifetime: seconds(12 * HOUR),
+        }
+    }
+}
+
+impl Default for Tiers {
+    fn default() -> Self {
+        Self { raw: seconds(2 * DAY), minute: seconds(30 * DAY), hour: seconds(730 * DAY) }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { connections_max: 20_000, listeners_max: 12_000 }
+    }
+}
+
+impl Written {
+    /// Checks every value and gathers all faults.
+    pub(super) fn check(self, vars: &dyn Vars) -> Result<Settings, Vec<ConfigError>> {
+        let mut faults = Faults(Vec::new());
+        let listen = faults.take("listen", address(&self.listen)).unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
+        let public_url = self.public_url.and_then(|url| faults.take("public_url", link(&url)));
+        faults.take("log", log_filter(&self.log));
+        let secure_cookie = public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        let access = self.access.check(&mut faults, secure_cookie);
+        let retention = self.retention.check(&mut faults);
+        let http = self.http.check(&mut faults);
+        let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
+        if !faults.0.is_empty() {
+            return Err(faults.0);
+        }
+        Ok(Settings {
+            listen,
+            data_dir: data_dir.unwrap_or_else(|| PathBuf::from("./farol-data")),
+            public_url,
+            self_watch: self.self_watch.0,
+            log: self.log,
+            access,
+            retention,
+            http,
+        })
+    }
+}
+
+/// What was found wrong so far.
+struct Faults(Vec<ConfigError>);
+
+impl Faults {
+    fn take<T>(&mut self, key: &str, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|message| self.add(key, message)).ok()
+    }
+
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.0.push(ConfigError::Value { key: key.to_owned(), message: message.into() });
+    }
+
+    fn within(&mut self, key: &str, span: Span, min: Span, max: Span) -> Duration {
+        if span < min || span > max {
+            self.add(key, format!("{span} is out of bounds: write something from {min} to {max}"));
+        }
+        span.0
+    }
+
+    fn secret(&mut self, key: &str, given: Option<Secret>, file: Option<&Path>) -> Option<Secret> {
+        let (Some(path), given) = (file, &given) else { return given };
+        if given.is_some() {
+            self.add(key, format!("is given twice: keep either it or {key}_file"));
+            return None;
+        }
+        match read_file(path) {
+            Ok(text) => Some(Secret::new(&text)),
+            Err(fault) => {
+                self.add(&format!("{key}_file"), fault.to_string());
+                None
+            }
+        }
+    }
+}
+
+impl Access {
+    fn check(self, faults: &mut Faults, secure_cookie: bool) -> AccessSettings {
+        let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file.as_deref());
+        if let Some(Err(error)) = admin_password.as_ref().map(|p| crate::access::password::check(p.reveal())) {
+            faults.add("access.admin_password", error.to_string());
+        }
+        let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
+        if let Some(Err(message)) = agent_token.as_ref().map(|t| usable_token(t.reveal())) {
+            faults.add("access.agent_token", message);
+        }
+        AccessSettings {
+            admin_password: admin_password.map(|p| Secret::new(p.reveal())),
+            agent_token: agent_token.map(|t| Secret::new(t.reveal())),
+            session_idle: faults.within("access.session_idle", self.session_idle, seconds(60), seconds(90 * DAY)),
+            session_max: faults.within("access.session_max", self.session_max, seconds(60), seconds(365 * DAY)),
+            token_lifetime: faults.within("access.token_lifetime", self.token_lifetime, seconds(60), seconds(90 * DAY)),
+            secure_cookie,
+        }
+    }
+}
+
+impl Tiers {
+    fn check(self, faults: &mut Faults) -> Retention {
+        let longest = seconds(36_500 * DAY);
+        let tiers = Retention {
+            raw: faults.within("retention.raw", self.raw, seconds(HOUR), longest),
+            minute: faults.within("retention.minute", self.minute, seconds(HOUR), longest),
+            hour: faults.within("retention.hour", self.hour, seconds(HOUR), longest),
+        };
+        if tiers.minute < tiers.raw {
+            faults.add("retention.minute", "is shorter than retention.raw: coarser history must reach back at least as far");
+        }
+        if tiers.hour < tiers.minute {
+            faults.add("retention.hour", "is shorter than retention.minute: coarser history must reach back at least as far");
+        }
+        tiers
+    }
+}
+
+impl Http {
+    fn check(&self, faults: &mut Faults) -> HttpSettings {
+        for (key, value) in [("http.connections_max", self.connections_max), ("http.listeners_max", self.listeners_max)] {
+            if !(1..=1_000_000).contains(&value) {
+                faults.add(key, format!("{value} is out of bounds: write a number from 1 to 1000000"));
+            }
+        }
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        HttpSettings { connections_max: size(self.connections_max), listeners_max: size(self.listeners_max) }
+    }
+}
+
+/// `IP:PORT`, `localhost:PORT`, or `:PORT` for every IPv4 address of the machine.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let named = match text.rsplit_once(':') {
+        Some(("localhost", port)) => port.parse().ok().map(|port: u16| (Ipv4Addr::LOCALHOST, port).into()),
+        Some(("" | "*", port)) => port.parse().ok().map(|port: u16| (Ipv4Addr::UNSPECIFIED, port).into()),
+        _ => None,
+    };
+    named
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| format!("'{text}' is not an address: write IP:PORT, such as 127.0.0.1:8650 or 0.0.0.0:8650"))
+}
+
+fn link(text: &str) -> Result<String, String> {
+    let wrong = || format!("'{text}' is not a web address: write one such as https://farol.example.org");
+    let trimmed = text.trim().trim_end_matches('/');
+    let uri: Uri = trimmed.parse().map_err(|_| wrong())?;
+    let plain = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none();
+    if plain { Ok(trimmed.to_owned()) } else { Err(wrong()) }
+}
+
+/// A level, or levels of targets. The library would read a mistyped level as the name of a target.
+fn log_filter(text: &str) -> Result<(), String> {
+    let readable = text.parse::<Targets>().is_ok();
+    let levels = text.split(',').filter(|item| !item.contains('=')).all(|item| item.trim().parse::<LevelFilter>().is_ok());
+    if readable && levels {
+        return Ok(());
+    }
+    Err(format!("'{text}' is not a log filter: write a level (off, error, warn, info, debug, trace) or target=level,..."))
+}
+
+fn usable_token(token: &str) -> Result<(), String> {
+    if token.len() < TOKEN_BYTES_MIN || token.len() > crate::access::token::TOKEN_BYTES_MAX {
+        return Err(format!(
+            "has {} characters: write {TOKEN_BYTES_MIN} to {}, best made by `farol-collector token create`",
+            token.len(),
+            crate::access::token::TOKEN_BYTES_MAX
+        ));
+    }
+    if token.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("has a space or a character that an HTTP header cannot carry".to_owned())
+    }
+}
+
+/// systemd lists several folders with colons between; the first is ours.
+fn first_dir(dirs: &str) -> Option<PathBuf> {
+    dirs.split(':').next().filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}

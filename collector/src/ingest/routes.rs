@@ -1,0 +1,56 @@
+//! `POST /v1/batches`: batches over HTTP.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRef, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use farol_shared::wire;
+
+use super::{Encoding, Ingest, Refusal, body};
+use crate::{
+    access::{Access, AgentAuth},
+    problem::Problem,
+};
+
+/// Header in which an agent says what its clock showed when it sent the batch, in milliseconds since the epoch.
+pub const SENT_MS: &str = "farol-sent-ms";
+
+/// The agents' door. Needs an agent token.
+pub fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Ingest: FromRef<S>,
+    Access: FromRef<S>,
+{
+    Router::new().route(wire::PATH, post(batches))
+}
+
+async fn batches(State(ingest): State<Ingest>, _agent: AgentAuth, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let encoding = encoding(&headers)?;
+    let sent_ms = headers.get(SENT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
+    let (body, _permit) = body::read(body, &ingest.0.in_flight).await?;
+    let ack = ingest.accept(body, encoding, sent_ms).await?;
+    Ok(([(header::CONTENT_TYPE, wire::CONTENT_TYPE)], wire::encode_ack(&ack)).into_response())
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let unsupported = |detail: &str| Refusal::never(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let known = |text: &str| text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if known(media) != known(wire::CONTENT_TYPE) {
+        return Err(unsupported("send Content-Type: application/vnd.farol.batch+msgpack; version=1"));
+    }
+    let version = media.split(';').filter_map(|part| part.trim().strip_prefix("version=")).next();
+    if version.is_some_and(|version| version != "1") {
+        return Err(unsupported("this collector reads version 1 of a batch"));
+    }
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str()) {
+        None | Some(Ok("identity" | "")) => Ok(Encoding::Identity),
+        Some(Ok("zstd")) => Ok(Encoding::Zstd),
+        Some(_) => Err(unsupported("Content-Encoding must be zstd or absent")),
+    }
+}

@@ -1,0 +1,224 @@
+//! Run: builds the stages, joins them with bounded queues, serves HTTP, and drains in the order of the flow.
+//!
+//! In: settings, a clock, a sign to stop. Out: nothing, when all went well.
+//!
+//! Invariants: nothing listens before everything behind it is ready; at the end the door closes first and history last;
+//! when the writer or ingest fails the process stops at once, and its service manager starts it again from what is on disk.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use farol_shared::clock::Clock;
+use farol_store::{Options, Store, StoreError};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::{
+    access::{Access, AccessError, FirstSteps},
+    api::{self, App, Parts},
+    config::Settings,
+    ingest::Ingest,
+    live::Live,
+    push::{Push, feed},
+    self_watch::{Own, SelfWatch, report_own},
+    state::{FILE_NAME, State, StateError},
+};
+
+mod listen;
+
+/// How long requests that are under way may take to end once stopping has begun.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a collector cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data folder cannot be made.
+    #[error("cannot make the data folder {}", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {advice}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What to do about it.
+        advice: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// History cannot be opened or closed.
+    #[error("cannot use the history")]
+    Store(#[from] StoreError),
+    /// Accounts cannot be opened or closed.
+    #[error("cannot use the accounts")]
+    State(#[from] StateError),
+    /// Sign-in cannot be made ready.
+    #[error("cannot prepare sign-in")]
+    Access(#[from] AccessError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+    /// The writer or ingest failed: what was acknowledged is on disk, and the next start reads it.
+    #[error("a stage failed that history depends on; the log says which")]
+    Broken,
+}
+
+/// Runs a collector until `stop` resolves. Calls `ready` when it serves, with its address and what to tell the person who
+/// started it.
+///
+/// # Errors
+/// [`RunError`] when it cannot start or had to stop.
+pub async fn serve(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    ready: impl FnOnce(SocketAddr, FirstSteps),
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .map_err(|source| RunError::DataDir { path: settings.data_dir.clone(), source })?;
+    // First of all, so that a second collector by mistake ends before it touches anything.
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().map_err(|source| bind_error(settings.listen, source))?;
+    let (state, state_thread) = State::open(&settings.data_dir.join(FILE_NAME), Arc::clone(&clock))?;
+    let (access, steps) =
+        Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
+    let store = open_store(&settings, Arc::clone(&clock)).await?;
+    let stages = Stages::start(&settings, access, store, clock)?;
+    let (closing, closed) = watch::channel(false);
+    let listening = tokio::spawn(listen::accept(
+        listener,
+        api::router(stages.app.clone()),
+        settings.http.connections_max,
+        closed,
+    ));
+    tracing::info!(target: "run", %address, "collector started");
+    ready(address, steps);
+    let ingest = stages.app.parts().ingest.clone();
+    tokio::select! {
+        () = stop => {}
+        () = ingest.broken() => return Err(RunError::Broken),
+    }
+    drop(ingest);
+    closing.send_replace(true);
+    let result = stages.drain(listening).await;
+    state_thread.join()?;
+    result?;
+    tracing::info!(target: "run", "collector stopped");
+    Ok(())
+}
+
+/// The stages at work.
+#[derive(Debug)]
+struct Stages {
+    app: App,
+    store: Store,
+    push: Push,
+    own: Option<SelfWatch>,
+    /// Shows what was committed; ends when nobody commits any more.
+    delivering: JoinHandle<()>,
+    /// Tell the overview, report the own figures: for as long as there is anybody to tell.
+    beating: Vec<JoinHandle<()>>,
+}
+
+impl Stages {
+    fn start(settings: &Settings, access: Access, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+        let live = Arc::new(Live::new(&store.resources()));
+        let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
+        let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
+        let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&clock), shown);
+        let own = Own::default();
+        let delivering = tokio::spawn(feed::deliver(push.clone(), to_show));
+        let self_watch = if settings.self_watch {
+            let started = SelfWatch::start(ingest.clone(), own.clone(), Arc::clone(&clock));
+            Some(started.map_err(RunError::Thread)?)
+        } else {
+            None
+        };
+        let (for_beat, store_for_beat) = (own.clone(), store.clone());
+        let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
+        let app = App::new(Parts { store: store.clone(), live, push: push.clone(), ingest, access, clock: Arc::clone(&clock), own });
+        if settings.self_watch {
+            beating.push(tokio::spawn(report_own(app.clone(), clock)));
+        }
+        Ok(Self { app, store, push, own: self_watch, delivering, beating })
+    }
+
+    /// Stops everything, from the door to the disk.
+    async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
+        self.push.close();
+        for task in &self.beating {
+            task.abort();
+        }
+        if let Some(own) = self.own {
+            // Joining a thread blocks.
+            drop(tokio::task::spawn_blocking(move || own.stop()).await);
+        }
+        if timeout(DRAIN_WITHIN, listening).await.is_err() {
+            tracing::warn!(target: "run", "some requests were cut off");
+        }
+        for task in self.beating {
+            drop(task.await);
+        }
+        drop(self.app);
+        // Only what a cut-off request still holds can keep it waiting.
+        drop(timeout(Duration::from_secs(1), self.delivering).await);
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        closed.unwrap_or(Err(StoreError::Thread("closing"))).map_err(RunError::Store)
+    }
+}
+
+async fn open_store(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Store, RunError> {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let options = Options {
+        raw_retention_ms: ms(settings.retention.raw),
+        minute_retention_ms: ms(settings.retention.minute),
+        hour_retention_ms: ms(settings.retention.hour),
+        ..Options::default()
+    };
+    let dir = settings.data_dir.clone();
+    // Replaying a journal takes as long as it is long.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&dir, options, clock)).await;
+    Ok(opened.unwrap_or(Err(StoreError::Thread("opening")))?)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| bind_error(address, source))
+}
+
+fn bind_error(address: SocketAddr, source: io::Error) -> RunError {
+    let advice = match source.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there: stop it, or set FAROL_LISTEN to another port",
+        io::ErrorKind::PermissionDenied => "not allowed: set FAROL_LISTEN to a port above 1023",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: set FAROL_LISTEN to one that it has, or to 0.0.0.0:PORT",
+        _ => "set FAROL_LISTEN to another address",
+    };
+    RunError::Bind { address, advice, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_in_use_is_told_with_what_to_do() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let error = bind(first.local_addr().unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("another program listens there"), "{error}");
+    }
+}

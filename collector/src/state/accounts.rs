@@ -1,0 +1,184 @@
+//! What the running collector knows of its accounts: a copy of the file in memory, replaced as a whole when the file changes.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+use super::{Fingerprint, SessionKey, StateDb, StateError, rows::role_of};
+use crate::access::Role;
+
+/// One account.
+#[derive(Debug)]
+pub struct User {
+    /// Name, in lower case.
+    pub username: Arc<str>,
+    /// Hash of the password with its salt and costs.
+    pub password: String,
+    /// What the account may do.
+    pub role: Role,
+}
+
+/// One sign-in.
+#[derive(Debug)]
+pub struct Session {
+    /// Number of the sign-in.
+    pub key: SessionKey,
+    /// Whose it is.
+    pub user: Arc<User>,
+    /// When it ends in any case, in ms since the epoch.
+    pub expires_ms: i64,
+    seen: Use,
+}
+
+/// One agent token in force.
+#[derive(Debug)]
+pub struct Token {
+    /// Number of the token.
+    pub id: i64,
+    /// Name given at its making.
+    pub name: Arc<str>,
+    used: Use,
+}
+
+/// When something was last used: noted in memory at each use, on disk once a minute.
+#[derive(Debug)]
+struct Use {
+    at_ms: AtomicI64,
+    stored_ms: i64,
+}
+
+impl Use {
+    const fn stored(at_ms: i64) -> Self {
+        Self { at_ms: AtomicI64::new(at_ms), stored_ms: at_ms }
+    }
+
+    /// What is newer than on disk.
+    fn fresh(&self) -> Option<i64> {
+        let at_ms = self.at_ms.load(Relaxed);
+        (at_ms > self.stored_ms).then_some(at_ms)
+    }
+}
+
+impl Session {
+    /// When the last request came, in ms since the epoch.
+    #[must_use]
+    pub fn last_seen_ms(&self) -> i64 {
+        self.seen.at_ms.load(Relaxed)
+    }
+
+    /// Notes a request.
+    pub fn touch(&self, now_ms: i64) {
+        self.seen.at_ms.fetch_max(now_ms, Relaxed);
+    }
+}
+
+impl Token {
+    /// Notes a use.
+    pub fn touch(&self, now_ms: i64) {
+        self.used.at_ms.fetch_max(now_ms, Relaxed);
+    }
+}
+
+/// Uses that are not on disk yet, as (number, ms since the epoch).
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) sessions: Vec<(i64, i64)>,
+    pub(super) tokens: Vec<(i64, i64)>,
+}
+
+/// All that sign-in needs, at one moment of the file.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    users: HashMap<Arc<str>, Arc<User>>,
+    sessions: HashMap<Fingerprint, Arc<Session>>,
+    sessions_by_key: HashMap<SessionKey, Arc<Session>>,
+    tokens: HashMap<Fingerprint, Arc<Token>>,
+}
+
+impl Accounts {
+    /// Reads the file, keeping what `before` knows of uses that are not on disk yet.
+    pub(super) fn read(db: &StateDb, before: &Self) -> Result<Self, StateError> {
+        let mut new = Self::default();
+        let mut owners: HashMap<i64, Arc<User>> = HashMap::new();
+        let mut select = db.connection.prepare_cached("SELECT id, username, password, role FROM user")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let username: Arc<str> = row.get::<_, String>(1)?.into();
+            let user = User { username: Arc::clone(&username), password: row.get(2)?, role: role_of(&row.get::<_, String>(3)?) };
+            let user = Arc::new(user);
+            owners.insert(row.get(0)?, Arc::clone(&user));
+            new.users.insert(username, user);
+        }
+        let mut select = db.connection.prepare_cached("SELECT id, fingerprint, user, last_seen_ms, expires_ms FROM session")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let Some(user) = owners.get(&row.get(2)?) else { continue };
+            let key = SessionKey(row.get(0)?);
+            let session = Session { key, user: Arc::clone(user), expires_ms: row.get(4)?, seen: Use::stored(row.get(3)?) };
+            if let Some(known) = before.sessions_by_key.get(&key) {
+                session.touch(known.last_seen_ms());
+            }
+            let session = Arc::new(session);
+            new.sessions_by_key.insert(key, Arc::clone(&session));
+            new.sessions.insert(Fingerprint(row.get(1)?), session);
+        }
+        new.read_tokens(db, before)?;
+        Ok(new)
+    }
+
+    fn read_tokens(&mut self, db: &StateDb, before: &Self) -> Result<(), StateError> {
+        let columns = "SELECT id, name, fingerprint, coalesce(last_used_ms, 0) FROM agent_token WHERE revoked_ms IS NULL";
+        let mut select = db.connection.prepare_cached(columns)?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let fingerprint = Fingerprint(row.get(2)?);
+            let token = Token { id: row.get(0)?, name: row.get::<_, String>(1)?.into(), used: Use::stored(row.get(3)?) };
+            if let Some(known) = before.tokens.get(&fingerprint) {
+                token.touch(known.used.at_ms.load(Relaxed));
+            }
+            self.tokens.insert(fingerprint, Arc::new(token));
+        }
+        Ok(())
+    }
+
+    /// The account of a name in lower case.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<Arc<User>> {
+        self.users.get(name).cloned()
+    }
+
+    /// The sign-in of a cookie's fingerprint.
+    #[must_use]
+    pub fn session(&self, cookie: &Fingerprint) -> Option<Arc<Session>> {
+        self.sessions.get(cookie).cloned()
+    }
+
+    /// The sign-in of a number.
+    #[must_use]
+    pub fn session_by_key(&self, key: SessionKey) -> Option<Arc<Session>> {
+        self.sessions_by_key.get(&key).cloned()
+    }
+
+    /// The agent token in force of a fingerprint.
+    #[must_use]
+    pub fn token(&self, token: &Fingerprint) -> Option<Arc<Token>> {
+        self.tokens.get(token).cloned()
+    }
+
+    /// Whether somebody can administer.
+    #[must_use]
+    pub fn has_administrator(&self) -> bool {
+        self.users.values().any(|user| user.role >= Role::Admin)
+    }
+
+    /// Sign-ins and tokens used since the file says.
+    pub(super) fn fresh_uses(&self) -> Uses {
+        let sessions = self.sessions_by_key.values().filter_map(|s| Some((s.key.0, s.seen.fresh()?)));
+        let tokens = self.tokens.values().filter_map(|t| Some((t.id, t.used.fresh()?)));
+        Uses { sessions: sessions.collect(), tokens: tokens.collect() }
+    }
+}

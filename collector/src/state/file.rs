@@ -1,0 +1,139 @@
+//! Opening, checking, migrating and copying the file of accounts.
+
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
+};
+
+use rusqlite::{OpenFlags, backup::Backup};
+
+use super::{Connection, Duration, Path, StateError};
+
+/// Marks the file as ours: "FarS" in ASCII.
+const APPLICATION_ID: i64 = 0x4661_7253;
+
+/// Each step brings the layout from its index to the next version. Never changed once released, only added to.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE user (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE, password TEXT NOT NULL,
+        role TEXT NOT NULL, created_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE session (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint BLOB NOT NULL UNIQUE,
+        user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+        created_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX session_of_user ON session (user, last_seen_ms);
+    CREATE TABLE agent_token (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, fingerprint BLOB NOT NULL UNIQUE,
+        created_ms INTEGER NOT NULL, last_used_ms INTEGER, revoked_ms INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX agent_token_in_force ON agent_token (name) WHERE revoked_ms IS NULL;
+    CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+"];
+
+/// How long one process waits for another's write. Writes take milliseconds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Places of the numbers in the header of an SQLite file.
+const USER_VERSION_AT: usize = 60;
+const APPLICATION_ID_AT: usize = 68;
+
+pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    look(path, known)?;
+    create(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    check(&connection, path)?;
+    // Accounts change seldom, and losing a revocation would be worse than a slow write.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrate(&mut connection, path, known)?;
+    Ok(connection)
+}
+
+/// Reads the header without SQLite, which might already write (recovery of its log).
+fn look(path: &Path, known: i64) -> Result<(), StateError> {
+    let wrong = |what: &str| StateError::Damaged { path: path.display().to_string(), what: what.to_owned() };
+    let failed = |cause| StateError::File { doing: "reading", path: path.display().to_string(), cause };
+    let mut header = [0_u8; 100];
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(failed(cause)),
+        Ok(mut file) => {
+            // An empty file is what a start interrupted in its first instant leaves behind.
+            if file.metadata().map_err(failed)?.len() == 0 {
+                return Ok(());
+            }
+            file.read_exact(&mut header).map_err(|_| wrong("it is too short"))?;
+        }
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(wrong("it does not begin like a database"));
+    }
+    let number = |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, i32::from_be_bytes);
+    let (id, found) = (i64::from(number(APPLICATION_ID_AT)), i64::from(number(USER_VERSION_AT)));
+    // Both are zero while the first start's writes are still in the log beside the file.
+    if id != APPLICATION_ID && (id, found) != (0, 0) {
+        return Err(wrong("it belongs to another program"));
+    }
+    refuse_newer(path, found, known)
+}
+
+fn refuse_newer(path: &Path, found: i64, known: i64) -> Result<(), StateError> {
+    if found > known { Err(StateError::Newer { path: path.display().to_string(), found, known }) } else { Ok(()) }
+}
+
+/// Makes the folder and the file, readable by its owner alone; SQLite gives its side files the same mode.
+fn create(path: &Path) -> Result<(), StateError> {
+    let failed = |doing, cause| StateError::File { doing, path: path.display().to_string(), cause };
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir).map_err(|cause| failed("making the folder of", cause))?;
+    }
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.map(drop).map_err(|cause| failed("opening", cause))
+}
+
+/// The file is small, so that all of it is checked at each start.
+fn check(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    let damaged = |what: String| StateError::Damaged { path: path.display().to_string(), what };
+    let verdict: Result<String, rusqlite::Error> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match verdict {
+        Ok(word) if word == "ok" => Ok(()),
+        Ok(word) => Err(damaged(word)),
+        Err(error @ rusqlite::Error::SqliteFailure(cause, _)) => match cause.code {
+            rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase => Err(damaged(error.to_string())),
+            _ => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn migrate(connection: &mut Connection, path: &Path, known: i64) -> Result<(), StateError> {
+    // Two processes may start at once: the version is read inside the transaction that changes it.
+    let step = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = step.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    refuse_newer(path, found, known)?;
+    let done = usize::try_from(found).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        step.execute_batch(migration)?;
+    }
+    if found < known {
+        step.pragma_update(None, "application_id", APPLICATION_ID)?;
+        step.pragma_update(None, "user_version", known)?;
+    }
+    step.commit()?;
+    Ok(())
+}
+
+/// Copies page by page under SQLite's own locks, so that the copy is one moment of the file.
+pub(super) fn copy(from: &Connection, to: &Path) -> Result<(), StateError> {
+    create(to)?;
+    let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    Backup::new(from, &mut target)?.run_to_completion(1_000, Duration::ZERO, None)?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The running collector's handle on its accounts: one thread owns the file, everybody else reads memory.
+//!
+//! In: jobs that change accounts, and other processes' changes of the file. Out: [`Accounts`], replaced as a whole.
+//! Bounded: [`JOBS_MAX`] waiting jobs; one more is refused as busy.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+
+use super::{Accounts, Clock, Duration, Path, StateDb, StateError, report};
+
+/// Most jobs that wait. Each is one small transaction; more would mean seconds of waiting.
+const JOBS_MAX: usize = 64;
+
+/// How often the file is asked whether another process changed it: a revoked token is refused this much later.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often uses are written: more would wear the disk for a column that people look at once a month.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// The name under which the key that signs tokens stands.
+const SIGNING_KEY: &str = "signing_key";
+
+type Job = Box<dyn FnOnce(&mut Owner) + Send>;
+
+/// Accounts of a running collector. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct State {
+    jobs: SyncSender<Job>,
+    accounts: Arc<RwLock<Arc<Accounts>>>,
+}
+
+/// The accounts' thread. Ends when every [`State`] is dropped.
+#[derive(Debug)]
+pub struct StateThread(JoinHandle<()>);
+
+impl StateThread {
+    /// Waits until the last uses are written. Drop every [`State`] first.
+    ///
+    /// # Errors
+    /// [`StateError::Closed`] when the thread had panicked.
+    pub fn join(self) -> Result<(), StateError> {
+        self.0.join().map_err(|_| StateError::Closed)
+    }
+}
+
+impl State {
+    /// Opens the file and starts its thread.
+    ///
+    /// # Errors
+    /// As [`StateDb::open`], or [`StateError::File`] when the thread cannot be started.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<(Self, StateThread), StateError> {
+        let db = StateDb::open(path)?;
+        let accounts = Arc::new(RwLock::new(Arc::new(Accounts::read(&db, &Accounts::default())?)));
+        let (jobs, waiting) = sync_channel(JOBS_MAX);
+        let seen = db.data_version()?;
+        let owner = Owner { db, accounts: Arc::clone(&accounts), clock, seen };
+        let thread = thread::Builder::new().name("state".to_owned()).spawn(move || owner.run(&waiting));
+        let failed = |cause| StateError::File { doing: "starting a thread for", path: path.display().to_string(), cause };
+        Ok((Self { jobs, accounts }, StateThread(thread.map_err(failed)?)))
+    }
+
+    /// The accounts as they are now.
+    #[must_use]
+    pub fn now(&self) -> Arc<Accounts> {
+        Arc::clone(&self.accounts.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does one job on the file. When it returns, [`State::now`] shows the result.
+    ///
+    /// # Errors
+    /// The job's own, [`StateError::Busy`] when too many wait, [`StateError::Closed`].
+    pub async fn change<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let (done, answer) = oneshot::channel();
+        let job: Job = Box::new(move |owner| {
+            let result = job(&mut owner.db);
+            owner.refresh();
+            // Whoever asked may have gone away (a closed connection); the job is done all the same.
+            drop(done.send(result));
+        });
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StateError::Busy,
+            TrySendError::Disconnected(_) => StateError::Closed,
+        })?;
+        answer.await.map_err(|_| StateError::Closed)?
+    }
+
+    /// The key that signs login tokens; made at the first start.
+    ///
+    /// # Errors
+    /// As [`State::change`]; the system's lack of random numbers counts as [`StateError::File`].
+    pub async fn signing_key(&self) -> Result<[u8; 32], StateError> {
+        self.change(|db| {
+            if let Some(key) = db.setting(SIGNING_KEY)?.and_then(|key| key.try_into().ok()) {
+                return Ok(key);
+            }
+            let mut key = [0_u8; 32];
+            getrandom::fill(&mut key).map_err(|error| StateError::File {
+                doing: "getting random numbers from",
+                path: "the system".to_owned(),
+                cause: std::io::Error::other(error),
+            })?;
+            db.set_setting(SIGNING_KEY, &key)?;
+            Ok(key)
+        })
+        .await
+    }
+}
+
+/// What the thread owns.
+struct Owner {
+    db: StateDb,
+    accounts: Arc<RwLock<Arc<Accounts>>>,
+    clock: Arc<dyn Clock>,
+    /// The file's data version at the last reading.
+    seen: i64,
+}
+
+impl Owner {
+    fn run(mut self, waiting: &Receiver<Job>) {
+        let (mut looked, mut noted) = (Instant::now(), Instant::now());
+        loop {
+            match waiting.recv_timeout(LOOK_EVERY.saturating_sub(looked.elapsed())) {
+                Ok(job) => job(&mut self),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                self.look();
+            }
+            if noted.elapsed() >= NOTE_EVERY {
+                noted = Instant::now();
+                self.note();
+            }
+        }
+        self.note();
+    }
+
+    /// Reads the accounts again when another process changed them.
+    fn look(&mut self) {
+        match self.db.data_version() {
+            Ok(version) if version == self.seen => {}
+            Ok(version) => {
+                self.seen = version;
+                self.refresh();
+            }
+            Err(error) => warn(&error),
+        }
+    }
+
+    fn refresh(&mut self) {
+        let before = Arc::clone(&self.accounts.read().unwrap_or_else(PoisonError::into_inner));
+        match Accounts::read(&self.db, &before) {
+            Ok(new) => *self.accounts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new),
+            Err(error) => {
+                // Try again at the next look: the copy in memory must not stay behind.
+                self.seen = -1;
+                warn(&error);
+            }
+        }
+    }
+
+    fn note(&mut self) {
+        let before = Arc::clone(&self.accounts.read().unwrap_or_else(PoisonError::into_inner));
+        match self.db.note_uses(&before.fresh_uses(), self.clock.now_ms()) {
+            Ok(()) => self.refresh(),
+            Err(error) => warn(&error),
+        }
+    }
+}
+
+fn warn(error: &StateError) {
+    tracing::warn!(target: "state", error = %report::chain(error), "accounts could not be read or written");
+}

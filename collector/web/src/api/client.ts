@@ -1,0 +1,125 @@
+// Requests to the collector. Addresses are relative to the page, so that a path prefix needs no setting.
+
+import type {
+  AuthState,
+  Completeness,
+  HistoryAnswer,
+  QueryAnswer,
+  ResourcesAnswer,
+  SeriesRow,
+  User,
+} from './types';
+import * as clock from '../live/clock';
+
+/** A refused or failed request, with what the problem details said. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 when the collector could not be reached. */
+    readonly status: number,
+    readonly detail: string,
+    readonly retryAfter: number | null = null,
+  ) {
+    super(detail);
+    this.name = 'ApiError';
+  }
+}
+
+let unauthorized: () => void = () => undefined;
+
+/** Says what to do when the session has ended. */
+export function onUnauthorized(act: () => void): void {
+  unauthorized = act;
+}
+
+/** The address of a path of the API, under whatever prefix the page has. */
+export function address(path: string, base: string = document.baseURI): string {
+  return new URL(path, base.replace(/[?#].*$/, '')).href;
+}
+
+async function problem(response: Response): Promise<ApiError> {
+  const after = Number(response.headers.get('retry-after'));
+  let detail = response.statusText;
+  try {
+    const body = (await response.json()) as { detail?: string; title?: string };
+    detail = body.detail ?? body.title ?? detail;
+  } catch {
+    // Not problem details: a proxy's page, say. The status line must do.
+  }
+  return new ApiError(response.status, detail, Number.isFinite(after) && after > 0 ? after : null);
+}
+
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address(path), { credentials: 'same-origin', cache: 'no-store', ...init });
+  } catch (cause) {
+    if (init.signal?.aborted === true) throw cause;
+    throw new ApiError(0, cause instanceof Error ? cause.message : String(cause));
+  }
+  if (!response.ok) {
+    const error = await problem(response);
+    if (error.status === 401 && !path.startsWith('api/auth/')) unauthorized();
+    throw error;
+  }
+  return response;
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(path, signal ? { signal } : {});
+  return (await response.json()) as T;
+}
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  const response = await request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+async function timed(path: string, signal?: AbortSignal): Promise<ResourcesAnswer> {
+  const sent = Date.now();
+  const answer = await get<ResourcesAnswer>(path, signal);
+  clock.observe(answer.now, sent, Date.now());
+  return answer;
+}
+
+export interface QueryParams {
+  metrics: readonly string[];
+  resources: readonly number[];
+  from: number;
+  to: number;
+  step: number;
+}
+
+function query(params: QueryParams, signal?: AbortSignal): Promise<QueryAnswer> {
+  const search = new URLSearchParams({
+    metric: params.metrics.join(','),
+    resource: params.resources.join(','),
+    from: String(Math.round(params.from)),
+    to: String(Math.round(params.to)),
+    step: String(params.step),
+    points: String(Math.ceil((params.to - params.from) / params.step) + 2),
+  });
+  return get<QueryAnswer>(`api/v1/query?${search}`, signal);
+}
+
+/** Every request the page makes. */
+export const api = {
+  authState: () => get<AuthState>('api/auth/state'),
+  me: () => get<User>('api/auth/me'),
+  login: (username: string, password: string) => post<{ user: User }>('api/auth/login', { username, password }),
+  setup: (token: string, username: string, password: string) =>
+    post<{ user: User }>('api/auth/setup', { token, username, password }),
+  logout: () => post<undefined>('api/auth/logout', {}),
+  resources: (signal?: AbortSignal) => timed('api/v1/resources', signal),
+  current: (signal?: AbortSignal) => timed('api/monitoring/current', signal),
+  history: (minutes: number, signal?: AbortSignal) =>
+    get<HistoryAnswer>(`api/monitoring/history?minutes=${minutes}`, signal),
+  series: async (resource: number, signal?: AbortSignal) =>
+    (await get<{ series: SeriesRow[] }>(`api/v1/series?resource=${resource}`, signal)).series,
+  completeness: async (from: number, to: number) =>
+    (await get<{ agents: Completeness[] }>(`api/v1/completeness?from=${Math.round(from)}&to=${Math.round(to)}`)).agents,
+  query,
+};

@@ -1,0 +1,13 @@
+// Starts the page.
+
+import { render } from 'preact';
+
+import { App } from './app';
+import 'uplot/dist/uPlot.min.css';
+import './css/tokens.css';
+import './css/base.css';
+import './css/parts.css';
+import './css/pages.css';
+
+const root = document.getElementById('app');
+if (root) render(<App />, root);

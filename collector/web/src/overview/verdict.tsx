@@ -1,0 +1,125 @@
+// The first card: green, yellow or red, and why in words.
+
+import { computed } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+
+import type { Reason, Status } from '../api/types';
+import { hhmmss, num } from '../i18n/format';
+import { t } from '../i18n/index';
+import { lastHeard } from '../live/feed';
+import { fleet, isLoaded, rank, worst, type Resource } from '../live/fleet';
+import { contact } from '../shell/top-bar';
+import { href } from '../state/route';
+import { announce } from '../ui/announcer';
+import { Icon, type IconName } from '../ui/icon';
+import { look, statusWord } from '../ui/parts';
+import { reasonText } from '../ui/reasons';
+
+const REASONS_SHOWN = 3;
+
+interface Verdict {
+  light: 'ok' | 'warn' | 'crit' | 'unk';
+  icon: IconName;
+  word: string;
+}
+
+const troubles = computed(() =>
+  [...fleet.value.values()]
+    .filter((resource) => resource.live.value.status !== 'ok')
+    .sort((a, b) => rank(a.live.value.status) - rank(b.live.value.status) || a.id - b.id)
+    .flatMap((resource) => resource.live.value.reasons.map((reason) => ({ resource, reason }))),
+);
+
+export const counts = computed(() => {
+  const found: Record<Status, number> = { ok: 0, warning: 0, critical: 0, silent: 0 };
+  for (const resource of fleet.value.values()) found[resource.live.value.status] += 1;
+  return found;
+});
+
+function verdict(): Verdict {
+  const m = t.value;
+  const status = worst.value;
+  if (contact.value === 'lost' || status === null) return { light: 'unk', icon: 'ghost', word: m.verdictUnknown };
+  if (status === 'ok') return { light: 'ok', icon: 'check', word: m.verdictOk };
+  if (status === 'warning') return { light: 'warn', icon: 'warn', word: m.verdictWarning };
+  if (counts.value.silent === fleet.value.size) return { light: 'crit', icon: 'x', word: m.verdictOffline };
+  return { light: 'crit', icon: 'crit', word: m.verdictCritical };
+}
+
+function Why({ resource, reason }: { resource: Resource; reason: Reason }) {
+  const { status } = resource.live.value;
+  return (
+    <li>
+      <span class={`si ${look(status).class}`}>
+        <Icon name={look(status).icon} size={14} />
+      </span>
+      <span>
+        <a href={href(`/resource/${resource.id}`)}>{resource.row.value.name}</a>
+        {reasonText(resource, reason)}
+      </span>
+    </li>
+  );
+}
+
+function Explanation() {
+  const m = t.value;
+  if (contact.value === 'lost') return <p class="sub">{m.whyNoContact}</p>;
+  if (fleet.value.size === 0) return <p class="sub">{isLoaded.value ? m.whyNoResources : m.loading}</p>;
+  const all = troubles.value;
+  if (all.length === 0) return <p class="sub">{m.whyAllOk(fleet.value.size)}</p>;
+  return (
+    <ul class="why">
+      {all.slice(0, REASONS_SHOWN).map(({ resource, reason }) => (
+        <Why key={`${resource.id} ${reason.code} ${reason.detail ?? ''}`} resource={resource} reason={reason} />
+      ))}
+      {all.length > REASONS_SHOWN && <li class="faint">{m.whyMore(all.length - REASONS_SHOWN)}</li>}
+    </ul>
+  );
+}
+
+function Count({ status }: { status: Status }) {
+  const count = counts.value[status];
+  return (
+    <div class="count">
+      <b class={count > 0 ? look(status).class : 'faint'}>
+        <Icon name={look(status).icon} size={16} />
+        {num(count)}
+      </b>
+      <span class="sub">{statusWord(status)}</span>
+    </div>
+  );
+}
+
+export function VerdictCard() {
+  const m = t.value;
+  const { light, icon, word } = verdict();
+  const before = useRef(word);
+  useEffect(() => {
+    if (before.current !== word) announce(m.announceStatus(m.verdict, word));
+    before.current = word;
+  }, [word]);
+  const heard = lastHeard.value;
+  return (
+    <section class="card hero" aria-label={m.verdict}>
+      <div class="row hero-led">
+        <span class={`bigled ${light}`}>
+          <Icon name={icon} size={26} />
+        </span>
+        <div>
+          <div class={`hero-t ${light}`} data-verdict={light}>
+            {word}
+          </div>
+          <div class="sub tn">{heard === null ? m.noUpdateYet : m.lastUpdate(hhmmss(heard))}</div>
+        </div>
+      </div>
+      <div class="hero-why">
+        <Explanation />
+      </div>
+      <div class="counts">
+        {(['critical', 'silent', 'warning', 'ok'] as const).map((status) => (
+          <Count key={status} status={status} />
+        ))}
+      </div>
+    </section>
+  );
+}

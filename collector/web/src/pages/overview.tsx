@@ -1,0 +1,99 @@
+// The overview: is everything well, what is not and why, and every resource there is.
+
+import { useEffect } from 'preact/hooks';
+
+import { address, api } from '../api/client';
+import { rangeSpan } from '../i18n/format';
+import { t } from '../i18n/index';
+import { reload, refresh } from '../live/feed';
+import { fleet, isLoaded, loadHistory } from '../live/fleet';
+import { CompletenessCard } from '../overview/completeness';
+import { KeyFigures } from '../overview/figures';
+import { HostCards } from '../overview/hosts';
+import { FleetTable } from '../overview/table';
+import { VerdictCard } from '../overview/verdict';
+import { Shell } from '../shell/shell';
+import { range } from '../state/route';
+import { spanText } from '../time/range';
+import { Command, Empty, Skeleton } from '../ui/parts';
+
+const HOUR_MS = 3_600_000;
+
+/** Trends end now; a range of the past, brought along from a resource, falls back to an hour. */
+function useTrends(): void {
+  const ms = range.value.kind === 'last' ? range.value.ms : HOUR_MS;
+  const again = refresh.value;
+  const members = [...fleet.value.keys()].join();
+  useEffect(() => {
+    if (members === '') return;
+    const aborter = new AbortController();
+    api.history(Math.max(1, Math.round(ms / 60_000)), aborter.signal).then(loadHistory, () => {
+      // Without history the sparklines stay empty; figures do not depend on them.
+    });
+    return () => aborter.abort();
+  }, [ms, again, members]);
+}
+
+/** The two commands that add a machine, with this collector's own address. */
+export function firstCommands(placeholder: string, base: string): [token: string, agent: string] {
+  const url = new URL('.', base).href.replace(/\/$/, '');
+  return [
+    'farol-collector token create my-host',
+    `FAROL_COLLECTOR_URL=${url} FAROL_TOKEN=${placeholder} farol-agent run`,
+  ];
+}
+
+function FirstRun() {
+  const m = t.value;
+  useEffect(() => {
+    const timer = setInterval(() => void reload(), 2_000);
+    return () => clearInterval(timer);
+  }, []);
+  const [token, agent] = firstCommands(m.tokenPlaceholder, address('.'));
+  return (
+    <section class="card">
+      <div class="b first-run">
+        <Empty icon="plug" title={m.emptyTitle} text={m.emptyText} />
+        <p class="sub">{m.emptyToken}</p>
+        <Command text={token} />
+        <p class="sub">{m.emptyAgent}</p>
+        <Command text={agent} />
+        <p class="row sub" role="status">
+          <span class="led pulse unk" />
+          {m.emptyWaiting}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+export function Overview() {
+  const m = t.value;
+  useTrends();
+  const ms = range.value.kind === 'last' ? range.value.ms : HOUR_MS;
+  if (!isLoaded.value) {
+    return (
+      <Shell title={m.overview} ranges="live">
+        <Skeleton height={108} />
+        <Skeleton height={112} />
+        <Skeleton height={320} />
+      </Shell>
+    );
+  }
+  return (
+    <Shell title={m.overview} ranges="live">
+      <VerdictCard />
+      {fleet.value.size === 0 ? (
+        <FirstRun />
+      ) : (
+        <>
+          <KeyFigures />
+          <h2 class="sr">{`${m.hosts}, ${m.rangeTrend(rangeSpan(spanText(ms)))}`}</h2>
+          <HostCards />
+          <FleetTable />
+          <CompletenessCard />
+        </>
+      )}
+    </Shell>
+  );
+}

@@ -1,0 +1,137 @@
+// Search over all resources by name, kind, host or attribute: Ctrl K or /.
+
+import { computed, signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+
+import { pct } from '../i18n/format';
+import { t } from '../i18n/index';
+import { fleet, rank, type Resource } from '../live/fleet';
+import { go } from '../state/route';
+import { Dialog } from '../ui/dialog';
+import { Icon } from '../ui/icon';
+import { kindWord, StatusIcon } from '../ui/parts';
+
+export const isSearchOpen = signal(false);
+const RESULTS_MAX = 30;
+const text = signal('');
+const chosen = signal(0);
+
+/** The words that a resource is found by. */
+export function haystack(resource: Resource): string {
+  const row = resource.row.value;
+  const parent = row.parent === null ? '' : (fleet.value.get(row.parent)?.row.value.name ?? '');
+  return [row.name, row.kind, kindWord(row.kind), parent, row.agent, ...Object.values(row.attributes)].join(' ').toLowerCase();
+}
+
+/** Whether a resource has all words of a query. */
+export function matches(resource: Resource, query: string): boolean {
+  const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return true;
+  const hay = haystack(resource);
+  return words.every((word) => hay.includes(word));
+}
+
+const found = computed(() => {
+  const query = text.value.trim().toLowerCase();
+  return [...fleet.value.values()]
+    .filter((resource) => matches(resource, query))
+    .sort((a, b) => {
+      const starts = (r: Resource) => (r.row.peek().name.toLowerCase().startsWith(query) ? 0 : 1);
+      return (
+        starts(a) - starts(b) ||
+        rank(a.live.peek().status) - rank(b.live.peek().status) ||
+        a.row.peek().name.localeCompare(b.row.peek().name)
+      );
+    })
+    .slice(0, RESULTS_MAX);
+});
+
+function close(): void {
+  isSearchOpen.value = false;
+  text.value = '';
+  chosen.value = 0;
+}
+
+function open(resource: Resource | undefined): void {
+  if (!resource) return;
+  close();
+  go(`/resource/${resource.id}`);
+}
+
+export function Search() {
+  const m = t.value;
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  const results = found.value;
+  const at = Math.min(chosen.value, results.length - 1);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowDown') chosen.value = Math.min(results.length - 1, at + 1);
+    else if (event.key === 'ArrowUp') chosen.value = Math.max(0, at - 1);
+    else if (event.key === 'Enter') open(results[at]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <Dialog label={m.search} class="palette" onClose={close}>
+      <div class="palette-in">
+        <Icon name="search" size={18} />
+        <input
+          ref={input}
+          role="combobox"
+          aria-expanded="true"
+          aria-controls="found"
+          aria-activedescendant={results[at] ? `found-${results[at].id}` : undefined}
+          aria-label={m.search}
+          placeholder={m.searchPlaceholder}
+          autocomplete="off"
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+            chosen.value = 0;
+          }}
+          onKeyDown={onKeyDown}
+        />
+        <kbd>Esc</kbd>
+      </div>
+      <div id="found" class="palette-list" role="listbox" aria-label={m.resources}>
+        {results.map((resource, i) => (
+          <Result key={resource.id} resource={resource} isOn={i === at} />
+        ))}
+        {results.length === 0 && <p class="sub palette-none">{m.searchNone}</p>}
+      </div>
+      <div class="palette-foot sub d-only">
+        <span>
+          <kbd>↑</kbd> <kbd>↓</kbd> {m.searchMove}
+        </span>
+        <span>
+          <kbd>Enter</kbd> {m.searchOpen}
+        </span>
+      </div>
+    </Dialog>
+  );
+}
+
+function Result({ resource, isOn }: { resource: Resource; isOn: boolean }) {
+  const row = resource.row.value;
+  const { status, latest } = resource.live.value;
+  const parent = row.parent === null ? undefined : fleet.value.get(row.parent)?.row.value.name;
+  const item = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (isOn) item.current?.scrollIntoView({ block: 'nearest' });
+  }, [isOn]);
+  const figures = latest.cpu_ratio === null ? '' : `CPU ${pct(latest.cpu_ratio, 0)}`;
+  return (
+    <div
+      ref={item}
+      id={`found-${row.id}`}
+      role="option"
+      aria-selected={isOn}
+      class={`pi ${isOn ? 'on' : ''}`}
+      onClick={() => open(resource)}
+    >
+      <StatusIcon status={status} />
+      <span class="grow ell">{row.name}</span>
+      <span class="sub">{[kindWord(row.kind), parent, figures].filter(Boolean).join(' · ')}</span>
+    </div>
+  );
+}

@@ -1,0 +1,174 @@
+// The frame of every page for a signed-in user: sidebar, top bar, tab bar, overlays.
+
+import type { ComponentChildren } from 'preact';
+import { computed } from '@preact/signals';
+
+import { lang, setLang, t } from '../i18n/index';
+import { pausedAt } from '../live/feed';
+import { roots, worst, type Resource } from '../live/fleet';
+import { theme, toggleTheme } from '../state/prefs';
+import { href, path } from '../state/route';
+import { session, signOut, version } from '../state/session';
+import { Announcer } from '../ui/announcer';
+import { Icon, Mark } from '../ui/icon';
+import { look, StatusIcon } from '../ui/parts';
+import { ConnectionBar } from './connection-bar';
+import { isSheetOpen, Keys } from './keys';
+import { isMoreOpen, MorePanel } from './more';
+import { isSearchOpen, Search } from './search';
+import { contact, TopBar } from './top-bar';
+
+/** More hosts than this are found by searching. */
+const HOSTS_SHOWN = 12;
+
+const listed = computed(() =>
+  [...roots.value]
+    .sort((a, b) => a.row.value.name.localeCompare(b.row.value.name))
+    .slice(0, HOSTS_SHOWN),
+);
+
+/** The colour of the lighthouse: the worst status, grey when nothing can be said. */
+export function lightClass(): 'ok' | 'warn' | 'crit' | 'unk' {
+  const status = worst.value;
+  if (status === null || contact.value === 'lost') return 'unk';
+  return look(status).class as 'ok' | 'warn' | 'crit';
+}
+
+function HostLink({ resource }: { resource: Resource }) {
+  const to = `/resource/${resource.id}`;
+  return (
+    <a href={href(to)} aria-current={path.value === to ? 'page' : undefined}>
+      <StatusIcon status={resource.live.value.status} size={14} />
+      <span class="ell">{resource.row.value.name}</span>
+    </a>
+  );
+}
+
+export function LanguageSwitch() {
+  return (
+    <span class="seg" role="group" aria-label={t.value.language}>
+      <button aria-pressed={lang.value === 'pt-BR'} onClick={() => setLang('pt-BR')} lang="pt-BR" title="Português (Brasil)">
+        PT
+      </button>
+      <button aria-pressed={lang.value === 'en'} onClick={() => setLang('en')} lang="en" title="English">
+        EN
+      </button>
+    </span>
+  );
+}
+
+function Sidebar() {
+  const m = t.value;
+  const who = session.value.state === 'in' ? session.value.user : null;
+  return (
+    <aside class="side" aria-label={m.menu}>
+      <div class={`brand ${lightClass()}`}>
+        <Mark />
+        Farol
+      </div>
+      <button class="searchbtn" onClick={() => (isSearchOpen.value = true)}>
+        <Icon name="search" size={14} />
+        {m.search}
+        <kbd>Ctrl K</kbd>
+      </button>
+      <nav class="nav" aria-label={m.menu}>
+        <a href={href('/')} aria-current={path.value === '/' ? 'page' : undefined}>
+          <Icon name="grid" />
+          <span class="ell">{m.overview}</span>
+        </a>
+        {listed.value.length > 0 && <div class="nav-t">{m.hosts}</div>}
+        {listed.value.map((resource) => (
+          <HostLink key={resource.id} resource={resource} />
+        ))}
+      </nav>
+      <div class="side-foot">
+        <div class="row side-tools">
+          <LanguageSwitch />
+          <span class="grow" />
+          <button class="btn-icon" aria-label={m.keysTitle} title={m.keysTitle} onClick={() => (isSheetOpen.value = true)}>
+            <Icon name="keyboard" />
+          </button>
+          <button class="btn-icon" aria-label={m.signOut} title={m.signOut} onClick={() => void signOut()}>
+            <Icon name="exit" />
+          </button>
+        </div>
+        {who && (
+          <div class="me">
+            <span class="avatar" aria-hidden="true">
+              {who.username.slice(0, 2).toUpperCase()}
+            </span>
+            <span class="grow">
+              <b class="ell">{who.username}</b>
+              <small>
+                {who.role}
+                {version.value !== null && ` · v${version.value}`}
+              </small>
+            </span>
+          </div>
+        )}
+      </div>
+    </aside>
+  );
+}
+
+function TabBar() {
+  const m = t.value;
+  return (
+    <nav class="tabbar" aria-label={m.menu}>
+      <a href={href('/')} aria-current={path.value === '/' ? 'page' : undefined}>
+        <Icon name="grid" size={20} />
+        {m.overview}
+      </a>
+      <button onClick={() => (isSearchOpen.value = true)}>
+        <Icon name="search" size={20} />
+        {m.search}
+      </button>
+      <button onClick={toggleTheme} aria-label={theme.value === 'dark' ? m.themeToLight : m.themeToDark}>
+        <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} size={20} />
+        {m.theme}
+      </button>
+      <button onClick={() => (isMoreOpen.value = true)}>
+        <Icon name="menu" size={20} />
+        {m.more}
+      </button>
+    </nav>
+  );
+}
+
+interface Props {
+  title: string;
+  crumbs?: ComponentChildren;
+  ranges: 'any' | 'live' | 'none';
+  children: ComponentChildren;
+}
+
+export function Shell({ title, crumbs, ranges, children }: Props) {
+  return (
+    <>
+      <a class="skip" href="#main" onClick={skip}>
+        {t.value.skip}
+      </a>
+      <div class={`shell ${pausedAt.value === null ? '' : 'is-paused'}`}>
+        <Sidebar />
+        <main class="main" id="main" tabIndex={-1}>
+          <TopBar title={title} crumbs={crumbs} ranges={ranges} />
+          <div class="page">
+            <ConnectionBar />
+            {children}
+          </div>
+        </main>
+        <TabBar />
+      </div>
+      {isSearchOpen.value && <Search />}
+      {isSheetOpen.value && <Keys />}
+      {isMoreOpen.value && <MorePanel />}
+      <Announcer />
+    </>
+  );
+}
+
+/** The hash holds the route, so the skip link moves the focus itself. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}

@@ -1,0 +1,79 @@
+// The address: a hash route with parameters, so that it works under any prefix and Back restores what was seen.
+
+import { computed, signal } from '@preact/signals';
+
+import { fromParams, zoomFromParams } from '../time/range';
+
+export interface Route {
+  path: string;
+  params: URLSearchParams;
+}
+
+/** Reads "#/resource/12?range=1h". */
+export function parse(hash: string): Route {
+  const text = hash.replace(/^#/, '') || '/';
+  const cut = text.indexOf('?');
+  const path = cut < 0 ? text : text.slice(0, cut);
+  return { path: path.startsWith('/') ? path : `/${path}`, params: new URLSearchParams(cut < 0 ? '' : text.slice(cut)) };
+}
+
+export function format(path: string, params: URLSearchParams): string {
+  const search = params.toString();
+  return `#${path}${search === '' ? '' : `?${search}`}`;
+}
+
+export const route = signal<Route>(parse(location.hash));
+
+/** The path alone, so that a changed parameter does not build the page anew. */
+export const path = computed(() => route.value.path);
+export const range = computed(() => fromParams(route.value.params), { name: 'range' });
+export const zoom = computed(() => zoomFromParams(route.value.params));
+
+/** One parameter of the address. */
+export function param(name: string): string | null {
+  return route.value.params.get(name);
+}
+
+/** The parameters that go along from page to page. */
+function kept(): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const name of ['range', 'from', 'to']) {
+    const value = route.peek().params.get(name);
+    if (value !== null) params.set(name, value);
+  }
+  return params;
+}
+
+/** The address of another page, with the range of this one. */
+export function href(to: string): string {
+  // Reads the route so that links follow a changed range.
+  void route.value;
+  return format(to, kept());
+}
+
+export function go(to: string): void {
+  location.hash = format(to, kept()).slice(1);
+}
+
+/** Changes parameters of this page; null removes one. `isReplace` leaves no step in the history. */
+export function setParams(changes: Record<string, string | null>, isReplace = false): void {
+  const { path: here, params } = route.peek();
+  const next = new URLSearchParams(params);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === '') next.delete(name);
+    else next.set(name, value);
+  }
+  const hash = format(here, next);
+  if (hash === location.hash) return;
+  if (isReplace) history.replaceState(null, '', hash);
+  else history.pushState(null, '', hash);
+  route.value = parse(hash);
+}
+
+/** Back to the whole range. */
+export function undoZoom(): void {
+  setParams({ zoom: null });
+}
+
+addEventListener('hashchange', () => (route.value = parse(location.hash)));
+addEventListener('popstate', () => (route.value = parse(location.hash)));

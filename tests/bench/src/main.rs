@@ -1,0 +1,92 @@
+//! Prints the figures of `docs/BENCHMARKS.md`. Never asserts a time; `tests/bench/run` drives it beside the peers.
+
+mod data;
+mod footprint;
+mod http;
+mod ingest;
+mod latency;
+mod process;
+mod query;
+mod remote_write;
+mod storage;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+farol-bench COMMAND --option value ...
+
+ingest     --target HOST:PORT --pid PID --agents N --interval-ms MS --seconds S [--token T | --remote-write 1]
+latency    --target HOST:PORT --token T --password P --count N --pause-ms MS
+query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
+storage    --dir DIR [--peer HOST:PORT --pid PID]
+footprint  --seconds S --name NAME --pid PID
+";
+
+fn main() -> Result<()> {
+    let (command, options) = arguments()?;
+    let text = |name: &str| options.get(name).cloned().with_context(|| format!("--{name} is missing\n\n{HELP}"));
+    let number = |name: &str| -> Result<u64> { text(name)?.parse().with_context(|| format!("--{name} is not a number")) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command.as_str() {
+        "ingest" => {
+            let load = ingest::Load {
+                target: text("target")?,
+                token: options.get("token").cloned().unwrap_or_default(),
+                agents: number("agents")?,
+                interval: Duration::from_millis(number("interval-ms")?),
+                run: Duration::from_secs(number("seconds")?),
+                pid: u32::try_from(number("pid")?)?,
+                remote_write: options.contains_key("remote-write"),
+            };
+            runtime.block_on(ingest::run(load)).map(drop)
+        }
+        "latency" => {
+            let pause = Duration::from_millis(number("pause-ms")?);
+            runtime.block_on(latency::run(&text("target")?, &text("token")?, &text("password")?, number("count")?, pause))
+        }
+        "query" => runtime.block_on(async {
+            let target = text("target")?;
+            let bearer = match options.get("password") {
+                Some(password) => Some(http::sign_in(&target, password).await?),
+                None => None,
+            };
+            query::run(&target, bearer.as_deref(), &text("name")?, &text("path")?, u32::try_from(number("count")?)?).await
+        }),
+        "storage" => {
+            let peer = options.get("peer").cloned();
+            let pid = if peer.is_some() { u32::try_from(number("pid")?)? } else { std::process::id() };
+            runtime.block_on(storage::run(std::path::Path::new(&text("dir")?), peer.as_deref(), pid))
+        }
+        "footprint" => {
+            footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
+        }
+        _ => bail!("unknown command '{command}'\n\n{HELP}"),
+    }
+}
+
+fn arguments() -> Result<(String, BTreeMap<String, String>)> {
+    let mut parser = lexopt::Parser::from_env();
+    let mut command = String::new();
+    let mut options = BTreeMap::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            lexopt::Arg::Value(value) if command.is_empty() => command = value.to_string_lossy().into_owned(),
+            lexopt::Arg::Long(name) => {
+                let name = name.to_owned();
+                options.insert(name, parser.value()?.to_string_lossy().into_owned());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok((command, options))
+}
+
+/// Milliseconds since the epoch by the system's clock.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
