@@ -62,7 +62,7 @@ fn main() -> io::Result<()> {
             each_tick += median;
         }
         let series = recorder.series_count() - before;
-        writeln!(out, "{:>14}  {:>8.1} {:>8.1} {:>8.1} {series:>8}", row.name, micros(open), micros(median), micros(first))?;
+        writeln!(out, "{:>14}  {:>8.1} {:>8.1} {:>8.1} {series:>8}", row.name, micros(open), micros(first), micros(median))?;
     }
     writeln!(out, "each tick {:.1} us, {} series", micros(each_tick), recorder.series_count())
 }

@@ -24,6 +24,7 @@ use crate::batch::is_compressed;
 
 mod connection;
 pub mod proxy;
+mod resolve;
 pub mod tcp;
 mod tls;
 

@@ -163,7 +163,10 @@ async fn guard(State((app, least)): State<(App, Least)>, request: Request, next:
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; the header Allow names those it takes")
+    Problem::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "this address does not take this method; the header Allow names those it takes",
+    )
 }
 
 /// Answers a question beside the runtime, when its turn comes.

@@ -1,6 +1,10 @@
 //! Health: the state of each subsystem in a few words, for people and for load balancers.
 
-use axum::{extract::Request, http::StatusCode, response::{IntoResponse as _, Response}};
+use axum::{
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,7 +81,11 @@ pub fn of(app: &App) -> Health {
     let now_ms = app.now_ms();
     let stats = parts.store.stats();
     let newest = parts.live.newest_age_ms(now_ms);
-    let store = if stats.is_writable { part(true, "history is written") } else { part(false, "history cannot be written: is the disk full?") };
+    let store = if stats.is_writable {
+        part(true, "history is written")
+    } else {
+        part(false, "history cannot be written: is the disk full?")
+    };
     let mut ingest = match newest {
         None => part(true, "no sample yet"),
         Some(age_ms) if age_ms > QUIET_AFTER_MS => part(false, "no sample for more than a minute"),

@@ -145,20 +145,13 @@ impl Live {
     }
 
     /// Takes a committed batch in. Calls `emit` with each frame of each resource that `is_watched`.
-    pub fn apply(
-        &self,
-        committed: &Committed,
-        arrival: Arrival,
-        is_watched: impl Fn(u32) -> bool,
-        mut emit: impl FnMut(Fresh),
-    ) {
+    pub fn apply(&self, committed: &Committed, arrival: Arrival, is_watched: impl Fn(u32) -> bool, mut emit: impl FnMut(Fresh)) {
         for (index, table) in committed.resources.iter().enumerate() {
             let id = table.resource;
             let is_watched = is_watched(id);
             let mut shard = self.shard(id);
-            let seen = shard
-                .entry(id)
-                .or_insert_with(|| Seen::new(Arc::clone(&committed.agent), i64::MIN, committed.interval_ms));
+            let seen =
+                shard.entry(id).or_insert_with(|| Seen::new(Arc::clone(&committed.agent), i64::MIN, committed.interval_ms));
             seen.interval_ms = committed.interval_ms.clamp(limit::INTERVAL_MS_MIN, limit::INTERVAL_MS_MAX);
             let part = seen.part(&committed.agent, committed.boot, table, arrival.now_ms);
             for frame in &committed.frames {
@@ -341,7 +334,8 @@ impl Seen {
     fn figures(&self) -> Latest {
         // Of those that are heard of, the one that knows most; else the picture would change with whoever spoke last.
         let newest_ms = self.parts.iter().map(|part| part.heard_ms).max().unwrap_or(i64::MIN);
-        let heard = self.parts.iter().filter(|part| Silence::of(newest_ms.saturating_sub(part.heard_ms), self.interval_ms).is_none());
+        let heard =
+            self.parts.iter().filter(|part| Silence::of(newest_ms.saturating_sub(part.heard_ms), self.interval_ms).is_none());
         let best = heard.max_by_key(|part| (part.plan.len(), part.heard_ms));
         best.map(|part| part.plan.figures()).unwrap_or_default()
     }

@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn nine_digits_are_kept_and_whole_numbers_are_untouched() {
         assert_eq!(concise(2.0 / 3.0), 0.666_666_667);
-        assert_eq!(concise(-1234.567_891_23), -1_234.567_89);
+        assert_eq!(concise(-1_234.567_891_23), -1_234.567_89);
         assert_eq!(concise(9_007_199_254_740_991.0), 9_007_199_254_740_991.0);
         assert_eq!(concise(5e-324), 5e-324, "where rounding would overflow, the value stays");
         assert!(concise(f64::NAN).is_nan());

@@ -5,13 +5,7 @@
 //! Invariants: nothing listens before everything behind it is ready; at the end the door closes first and history last;
 //! when the writer or ingest fails the process stops at once, and its service manager starts it again from what is on disk.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use farol_shared::clock::Clock;
 use farol_store::{Options, Store, StoreError};
@@ -100,12 +94,8 @@ pub async fn serve(
     let store = open_store(&settings, Arc::clone(&clock)).await?;
     let stages = Stages::start(&settings, access, store, clock)?;
     let (closing, closed) = watch::channel(false);
-    let listening = tokio::spawn(listen::accept(
-        listener,
-        api::router(stages.app.clone()),
-        settings.http.connections_max,
-        closed,
-    ));
+    let listening =
+        tokio::spawn(listen::accept(listener, api::router(stages.app.clone()), settings.http.connections_max, closed));
     tracing::info!(target: "run", %address, "collector started");
     ready(address, steps);
     let ingest = stages.app.parts().ingest.clone();
@@ -151,7 +141,8 @@ impl Stages {
         };
         let (for_beat, store_for_beat) = (own.clone(), store.clone());
         let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
-        let app = App::new(Parts { store: store.clone(), live, push: push.clone(), ingest, access, clock: Arc::clone(&clock), own });
+        let app =
+            App::new(Parts { store: store.clone(), live, push: push.clone(), ingest, access, clock: Arc::clone(&clock), own });
         if settings.self_watch {
             beating.push(tokio::spawn(report_own(app.clone(), clock)));
         }
@@ -205,7 +196,9 @@ fn bind_error(address: SocketAddr, source: io::Error) -> RunError {
     let advice = match source.kind() {
         io::ErrorKind::AddrInUse => "another program listens there: stop it, or set FAROL_LISTEN to another port",
         io::ErrorKind::PermissionDenied => "not allowed: set FAROL_LISTEN to a port above 1023",
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: set FAROL_LISTEN to one that it has, or to 0.0.0.0:PORT",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: set FAROL_LISTEN to one that it has, or to 0.0.0.0:PORT"
+        }
         _ => "set FAROL_LISTEN to another address",
     };
     RunError::Bind { address, advice, source }

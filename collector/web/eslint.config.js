@@ -14,6 +14,8 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // `void signal.value` subscribes a component to a signal without using its value.
+      '@typescript-eslint/no-meaningless-void-operator': 'off',
       'max-lines': ['error', 500],
     },
   },

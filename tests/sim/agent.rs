@@ -30,25 +30,25 @@ use turmoil::net::TcpStream;
 use crate::{SimClock, collector::PORT};
 
 /// The gauge that simulated agents take.
-pub static METRIC: Metric =
+pub(crate) static METRIC: Metric =
     Metric { name: "farol.sim.value", unit: "1", kind: Kind::Gauge, attributes: &[], description: "A number that was never used before." };
 
 /// Name of an agent, of its host in the simulation and of its resource.
-pub fn name(number: u64) -> String {
+pub(crate) fn name(number: u64) -> String {
     format!("agent-{number}")
 }
 
 /// A sample by its value alone: no two samples of a simulation have the same.
-pub type Value = u64;
+pub(crate) type Value = u64;
 
 /// What a simulation's agents did; one a thread, and a simulation is one thread.
 #[derive(Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     next: Value,
     /// Samples taken, by agent.
-    pub taken: BTreeMap<String, Vec<Value>>,
+    pub(crate) taken: BTreeMap<String, Vec<Value>>,
     /// Samples acknowledged, by agent.
-    pub acknowledged: BTreeMap<String, BTreeSet<Value>>,
+    pub(crate) acknowledged: BTreeMap<String, BTreeSet<Value>>,
 }
 
 thread_local! {
@@ -56,12 +56,12 @@ thread_local! {
 }
 
 /// Takes the books of the simulation that ended, and begins new ones.
-pub fn take_ledger() -> Ledger {
+pub(crate) fn take_ledger() -> Ledger {
     LEDGER.take()
 }
 
 /// Everything that outlives a crash of an agent.
-pub struct Plan {
+pub(crate) struct Plan {
     number: u64,
     clock: Arc<SimClock>,
     spool: SpoolSettings,
@@ -75,7 +75,7 @@ pub struct Plan {
 
 impl Plan {
     /// An agent with a spool below this folder.
-    pub fn new(number: u64, folder: &Path, clock: Arc<SimClock>, (memory, disk): (u64, u64), seed: u64) -> Self {
+    pub(crate) fn new(number: u64, folder: &Path, clock: Arc<SimClock>, (memory, disk): (u64, u64), seed: u64) -> Self {
         let dir = folder.join(name(number));
         let root = folder.join("root");
         std::fs::create_dir_all(&root).unwrap();
@@ -92,23 +92,23 @@ impl Plan {
         }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         name(self.number)
     }
 
     /// Asks it to end in order.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.is_stopping.set(true);
     }
 
     /// Whether what it delivered last is about what it took last.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let (taken, acknowledged) = (self.last_taken.get(), self.last_acknowledged.get());
         acknowledged > 0 && acknowledged + 3 >= taken
     }
 
     /// One run of the agent, until it is stopped or crashes.
-    pub async fn run(self: Rc<Self>) -> turmoil::Result {
+    pub(crate) async fn run(self: Rc<Self>) -> turmoil::Result {
         let url = format!("http://collector:{PORT}");
         let target = Target::new(&url, Token::Given(Secret::new(AGENT_TOKEN)), None, Duration::from_secs(10))?;
         let settings = Settings {

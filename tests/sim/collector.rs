@@ -37,17 +37,17 @@ use turmoil::net::{TcpListener, TcpStream};
 use crate::SimClock;
 
 /// Where it listens.
-pub const PORT: u16 = 8650;
+pub(crate) const PORT: u16 = 8650;
 /// Samples are sealed after this long, so that a simulation of minutes sees blocks, too.
-pub const SEAL_AFTER_MS: i64 = 20_000;
+pub(crate) const SEAL_AFTER_MS: i64 = 20_000;
 
 /// How the simulated store works.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { seal_after_ms: SEAL_AFTER_MS, ..Options::default() }
 }
 
 /// Everything that outlives a crash of the collector.
-pub struct Plan {
+pub(crate) struct Plan {
     folder: PathBuf,
     clock: Arc<SimClock>,
     /// Requests that wait for the store's real thread.
@@ -76,14 +76,14 @@ impl FromRef<Door> for Access {
 
 impl Plan {
     /// A collector with its data below this folder.
-    pub fn new(folder: &Path, clock: Arc<SimClock>) -> Self {
+    pub(crate) fn new(folder: &Path, clock: Arc<SimClock>) -> Self {
         let folder = folder.join("collector");
         std::fs::create_dir_all(&folder).unwrap();
         Self { folder, clock, inside: Arc::default(), store: RefCell::default() }
     }
 
     /// The store's thread is real: waits for what was handed to it, so that simulated time does not run away.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let store = self.store.borrow();
         let Some(store) = store.as_ref() else { return };
         if self.inside.load(Ordering::Relaxed) > 0 {
@@ -93,8 +93,13 @@ impl Plan {
         }
     }
 
+    /// Lets go of the store after the last run.
+    pub(crate) fn close(&self) {
+        self.store.take();
+    }
+
     /// One run of the collector, until it crashes.
-    pub async fn serve(self: Rc<Self>) -> turmoil::Result {
+    pub(crate) async fn serve(self: Rc<Self>) -> turmoil::Result {
         // What waited in a run that crashed is gone.
         self.inside.store(0, Ordering::Relaxed);
         self.store.take();
@@ -134,7 +139,7 @@ impl Plan {
 }
 
 /// Opens the store; the thread of a run that just crashed may hold it for a moment.
-pub fn open(folder: &Path, clock: &Arc<SimClock>) -> Store {
+pub(crate) fn open(folder: &Path, clock: &Arc<SimClock>) -> Store {
     let mut last = None;
     for _ in 0..2_000 {
         match Store::open(folder, options(), Arc::<SimClock>::clone(clock)) {

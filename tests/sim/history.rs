@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Checks and returns how many samples were taken.
-pub fn check(folder: &Path, clock: &Arc<SimClock>, agents: &[Rc<agent::Plan>], scenario: &Scenario, seed: u64) -> usize {
+pub(crate) fn check(folder: &Path, clock: &Arc<SimClock>, agents: &[Rc<agent::Plan>], scenario: &Scenario, seed: u64) -> usize {
     let store = collector::open(&folder.join("collector"), clock);
     let ledger = agent::take_ledger();
     let stored = read(&store, clock);

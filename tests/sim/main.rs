@@ -33,7 +33,7 @@ const SEEDS: u64 = 6;
 
 /// The one clock of a simulation; moved on by its driver, read by every thread.
 #[derive(Debug, Default)]
-pub struct SimClock(AtomicI64);
+pub(crate) struct SimClock(AtomicI64);
 
 impl Clock for SimClock {
     fn now_ms(&self) -> i64 {
@@ -104,6 +104,7 @@ fn simulate(scenario: &Scenario, seed: u64) {
     }
     sim.crash("collector");
     drop(sim);
+    door.close();
     let taken = history::check(folder.path(), &clock, &agents, scenario, seed);
     eprintln!(
         "seed {seed}: {taken} samples, {} faults, {} crashes, {} simulated s in {} ms",

@@ -8,7 +8,7 @@ use turmoil::Sim;
 use crate::agent;
 
 /// What happens next, and when.
-pub struct Weather {
+pub(crate) struct Weather {
     random: Random,
     agents: u64,
     agents_crash: bool,
@@ -16,20 +16,20 @@ pub struct Weather {
     /// Hosts that are down, with the moment of their return.
     down: Vec<(String, u64)>,
     /// Faults so far.
-    pub faults: u64,
+    pub(crate) faults: u64,
     /// Crashes so far.
-    pub crashes: u64,
+    pub(crate) crashes: u64,
     is_clear: bool,
 }
 
 impl Weather {
     /// Fair until the first change.
-    pub fn new(random: Random, agents: u64, agents_crash: bool) -> Self {
+    pub(crate) fn new(random: Random, agents: u64, agents_crash: bool) -> Self {
         Self { random, agents, agents_crash, next_ms: 3_000, down: Vec::new(), faults: 0, crashes: 0, is_clear: false }
     }
 
     /// Lets happen what is due.
-    pub fn change(&mut self, sim: &mut Sim<'_>, now_ms: u64) {
+    pub(crate) fn change(&mut self, sim: &mut Sim<'_>, now_ms: u64) {
         let back: Vec<String> = self.down.iter().filter(|(_, at)| *at <= now_ms).map(|(name, _)| name.clone()).collect();
         for name in back {
             sim.bounce(name.as_str());
@@ -65,7 +65,7 @@ impl Weather {
     }
 
     /// Heals everything, once.
-    pub fn clear(&mut self, sim: &mut Sim<'_>) {
+    pub(crate) fn clear(&mut self, sim: &mut Sim<'_>) {
         if std::mem::replace(&mut self.is_clear, true) {
             return;
         }

@@ -195,7 +195,8 @@ impl Views {
         }
         // Process 1 at the root of a tree that is seen whole is the machine's. So it is when the agent alone is in a
         // container, with the host's processes and tree. Marks may lie: an image that became a machine's disk keeps them.
-        let is_machines = !trees.is_empty() && (at_root(&self.one_membership) || in_container(&self.own_membership));
+        let is_guest = !self.one_membership.is_empty() && in_container(&self.own_membership);
+        let is_machines = !trees.is_empty() && (is_guest || at_root(&self.one_membership));
         let is_marked = MARKS.iter().any(|mark| roots.path(mark).exists());
         if is_marked && !is_machines { Place::Container } else { Place::Host }
     }

@@ -87,26 +87,8 @@ pub(super) fn open(context: &Context<'_>, recorder: &mut Recorder) -> Opened {
     if !has_units || tops.is_empty() {
         return Ok(None);
     }
-    let mut signs = vec![KeptFile::lines(context.roots.proc("cgroups"))];
-    signs.extend(tops.v2().map(|dir| KeptFile::piece(dir.path.join("cgroup.stat"))));
-    let open_max = getrlimit(Bound::RLIMIT_NOFILE).map_or(1_024, |(soft, _)| soft);
-    let mut units = Units {
-        roots: context.roots.clone(),
-        around: around.clone(),
-        own_key: context.own_key.to_owned(),
-        tops,
-        buffer: Buffer::default(),
-        uptime: Uptime::new(context.roots),
-        signs,
-        signs_text: Vec::new(),
-        // Half of what the process may open: sockets, the spool and other sources need some too.
-        files_max: usize::try_from(open_max / 2).unwrap_or(usize::MAX).min(KEPT_FILES_MAX),
-        files: 0,
-        units: Vec::new(),
-        full_at: None,
-        walked_at: None,
-    };
-    units.look(recorder)?;
+    let mut units = Units::new(context, tops);
+    units.look(recorder);
     Ok(Some(Box::new(units)))
 }
 
@@ -114,7 +96,7 @@ impl Source for Units {
     fn read(&mut self, recorder: &mut Recorder) -> Result<(), ReadError> {
         let is_full = self.full_at.is_none_or(|at| at.elapsed() >= FULL_EVERY);
         if is_full {
-            self.look(recorder)?;
+            self.look(recorder);
             self.full_at = Some(Instant::now());
         }
         if self.units.is_empty() {
@@ -157,8 +139,30 @@ impl Unit {
 }
 
 impl Units {
+    fn new(context: &Context<'_>, tops: Group) -> Self {
+        let mut signs = vec![KeptFile::lines(context.roots.proc("cgroups"))];
+        signs.extend(tops.v2().map(|dir| KeptFile::piece(dir.path.join("cgroup.stat"))));
+        let open_max = getrlimit(Bound::RLIMIT_NOFILE).map_or(1_024, |(soft, _)| soft);
+        Self {
+            roots: context.roots.clone(),
+            around: context.around.clone(),
+            own_key: context.own_key.to_owned(),
+            tops,
+            buffer: Buffer::default(),
+            uptime: Uptime::new(context.roots),
+            signs,
+            signs_text: Vec::new(),
+            // Half of what the process may open: sockets, the spool and other sources need some too.
+            files_max: usize::try_from(open_max / 2).unwrap_or(usize::MAX).min(KEPT_FILES_MAX),
+            files: 0,
+            units: Vec::new(),
+            full_at: None,
+            walked_at: None,
+        }
+    }
+
     /// Walks the tree if anything in it may have changed.
-    fn look(&mut self, recorder: &mut Recorder) -> Result<(), ReadError> {
+    fn look(&mut self, recorder: &mut Recorder) {
         let mut signs = Vec::new();
         for sign in &mut self.signs {
             if let Ok(text) = sign.read(&mut self.buffer) {
@@ -174,7 +178,6 @@ impl Units {
             self.refresh(recorder);
             self.walked_at = Some(Instant::now());
         }
-        Ok(())
     }
 
     /// Finds all units, adds the new ones and removes those that are gone.
@@ -324,4 +327,96 @@ fn first_process(group: &Group) -> Option<u64> {
     let file = if dir.version == Version::V1 { "tasks" } else { "cgroup.procs" };
     let text = kept::once(&dir.path.join(file))?;
     text::lines(text.as_bytes()).find_map(text::number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{config::Described, read::identity};
+
+    const ID: &str = "4f1c2b3a5d6e7f80918273645f6e7d8c9bab0c1d2e3f405162738495a6b7c8d9";
+
+    fn write(root: &Path, file: &str, text: &str) {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The host's files mounted below a root, seen from a container with a cgroup namespace of its own.
+    fn mounted_host(root: &Path) {
+        write(root, "proc/stat", "cpu  1 2 3 4\ncpu0 1 2 3 4\n");
+        write(root, "proc/meminfo", "MemTotal: 1024 kB\n");
+        write(root, "proc/uptime", "100.00 50.00\n");
+        write(root, "proc/cgroups", "memory 0 3 1\n");
+        write(root, "proc/self/stat", "900 (farol-agent) S 1\n");
+        write(root, "proc/self/cgroup", "0::/\n");
+        write(root, "proc/1/cgroup", "0::/../../init.scope\n");
+        let point = root.join("sys/fs/cgroup");
+        let mounts = format!(
+            "1 0 0:5 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n2 0 0:5 /../.. {} ro - cgroup2 cgroup rw\n",
+            point.display()
+        );
+        write(root, "proc/self/mountinfo", &mounts);
+        write(root, "sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+        write(root, "etc/hostname", "big\n");
+        unit(root, "system.slice/nginx.service");
+        unit(root, &format!("system.slice/docker-{ID}.scope"));
+        unit(root, &format!("system.slice/docker-{ID}.scope/system.slice/inner.service"));
+    }
+
+    fn unit(root: &Path, group: &str) {
+        write(root, &format!("sys/fs/cgroup/{group}/cpu.stat"), "user_usec 5\nsystem_usec 5\n");
+        write(root, &format!("sys/fs/cgroup/{group}/memory.current"), "4096\n");
+    }
+
+    fn keys(recorder: &Recorder) -> Vec<String> {
+        recorder.tables().0.into_iter().map(|table| table.resource.key).collect()
+    }
+
+    #[test]
+    fn units_of_a_mounted_host_come_and_go() {
+        let dir = tempfile::tempdir().unwrap();
+        mounted_host(dir.path());
+        let roots = Roots::new(dir.path());
+        let around = Surroundings::find(&roots);
+        assert_eq!(around.place, Place::Host);
+        let own = identity::own(&roots, &around, &Described::default());
+        let mut recorder = Recorder::new();
+        let slot = recorder.resource(own.clone());
+        let context = Context { roots: &roots, around: &around, own: slot, own_key: &own.key };
+        let mut units = Units::new(&context, around.trees.tops());
+        units.look(&mut recorder);
+        assert_eq!(keys(&recorder), ["host:big", "container:4f1c2b3a5d6e@big", "unit:nginx.service@big"]);
+
+        fs::remove_dir_all(dir.path().join("sys/fs/cgroup/system.slice/nginx.service")).unwrap();
+        unit(dir.path(), "system.slice/cron.service");
+        units.look(&mut recorder);
+        assert_eq!(keys(&recorder).len(), 3, "nothing says that the tree has changed");
+        write(dir.path(), "proc/cgroups", "memory 0 4 1\n");
+        units.look(&mut recorder);
+        assert_eq!(keys(&recorder), ["host:big", "container:4f1c2b3a5d6e@big", "unit:cron.service@big"]);
+        units.read(&mut recorder).unwrap();
+        assert!(recorder.series_count() >= 2 * 5);
+    }
+
+    #[test]
+    fn there_are_never_more_units_than_the_bound_and_containers_come_first() {
+        let dir = tempfile::tempdir().unwrap();
+        mounted_host(dir.path());
+        for number in 0..UNITS_MAX {
+            unit(dir.path(), &format!("system.slice/a{number}.service"));
+        }
+        let roots = Roots::new(dir.path());
+        let around = Surroundings::find(&roots);
+        let mut recorder = Recorder::new();
+        let own = recorder.resource(identity::own(&roots, &around, &Described::default()));
+        let context = Context { roots: &roots, around: &around, own, own_key: "host:big" };
+        let mut units = Units::new(&context, around.trees.tops());
+        units.look(&mut recorder);
+        assert_eq!(units.units.len(), UNITS_MAX);
+        assert!(keys(&recorder).contains(&"container:4f1c2b3a5d6e@big".to_owned()));
+        assert!(units.units.iter().map(|unit| unit.reader.files()).sum::<usize>() >= units.files.min(units.files_max));
+    }
 }

@@ -88,7 +88,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     };
     let mut responses = json!({ "default": { "$ref": "#/components/responses/Problem" } });
     responses[status] = answer;
-    let mut operation = json!({ "summary": route.summary, "parameters": parameters, "security": security, "responses": responses });
+    let mut operation =
+        json!({ "summary": route.summary, "parameters": parameters, "security": security, "responses": responses });
     if let Least::Role(role) = route.least {
         operation["x-least-role"] = json!(role.as_str());
     }

@@ -75,7 +75,8 @@ pub(super) async fn history(app: App, request: Request) -> Result<Response, Prob
     let bytes = aside(&request, move || {
         let names = names(&app, &resources, range.to_ms);
         let step_ms = i64::from(minutes) * 60_000 / i64::from(POINTS);
-        let gather = Gather { store: &app.parts().store, range, step_ms: step_ms.max(1_000), resources: names.keys().copied().collect() };
+        let gather =
+            Gather { store: &app.parts().store, range, step_ms: step_ms.max(1_000), resources: names.keys().copied().collect() };
         let series = if names.is_empty() { Vec::new() } else { gather.entries(names)? };
         let history = History { from: range.from_ms, to: range.to_ms, step: gather.step_ms, series };
         serde_json::to_vec(&history).map_err(|_| Problem::internal())

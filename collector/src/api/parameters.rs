@@ -60,7 +60,8 @@ impl Parameters {
     /// # Errors
     /// 400 when there are too many.
     pub fn list(&self, name: &str) -> Result<Vec<&str>, Problem> {
-        let parts: Vec<&str> = self.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            self.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|part| !part.is_empty()).collect();
         if parts.len() > LIST_MAX {
             return Err(wrong(name, format!("has {} parts, the limit is {LIST_MAX}", parts.len())));
         }
@@ -72,7 +73,8 @@ impl Parameters {
     /// # Errors
     /// 400 when one is not a number.
     pub fn resources(&self) -> Result<Vec<ResourceId>, Problem> {
-        let number = |part: &str| part.parse().map_err(|_| wrong("resource", format!("'{part}' is not the number of a resource")));
+        let number =
+            |part: &str| part.parse().map_err(|_| wrong("resource", format!("'{part}' is not the number of a resource")));
         self.list("resource")?.into_iter().map(number).collect()
     }
 
@@ -119,7 +121,9 @@ impl Parameters {
         let Some(text) = self.text(name) else { return Ok(0) };
         let ms = match text.parse::<i64>() {
             Ok(ms) => ms,
-            Err(_) => Span::parse(text).map_err(|fault| wrong(name, fault)).map(|span| i64::try_from(span.ms()).unwrap_or(i64::MAX))?,
+            Err(_) => {
+                Span::parse(text).map_err(|fault| wrong(name, fault)).map(|span| i64::try_from(span.ms()).unwrap_or(i64::MAX))?
+            }
         };
         if ms > 0 { Ok(ms) } else { Err(wrong(name, "must be longer than nothing")) }
     }

@@ -31,8 +31,7 @@ const AGGREGATES: &[(&str, Aggregate)] = &[
     ("raw", Aggregate::Raw),
 ];
 
-const ACROSS: &[(&str, Across)] =
-    &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
+const ACROSS: &[(&str, Across)] = &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
 
 /// History.
 #[derive(Debug, Serialize, ToSchema)]
@@ -145,8 +144,9 @@ fn answer(store: &Store, metrics: &[String], mut question: Query, aggregate: Opt
 /// Rate for counters, mean for gauges.
 fn usual(store: &Store, question: &Query) -> Aggregate {
     let catalogued = catalog::ALL.iter().find(|row| row.name == question.metric).map(|row| row.kind);
-    let kind = catalogued
-        .or_else(|| store.series(question.resources.first().copied(), Some(&question.metric)).first().map(farol_store::SeriesInfo::kind));
+    let kind = catalogued.or_else(|| {
+        store.series(question.resources.first().copied(), Some(&question.metric)).first().map(farol_store::SeriesInfo::kind)
+    });
     if kind == Some(Kind::Counter) { Aggregate::Rate } else { Aggregate::Mean }
 }
 

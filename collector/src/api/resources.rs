@@ -10,7 +10,11 @@ use utoipa::ToSchema;
 
 use super::{App, aside, json_bytes, parameters::Parameters};
 use crate::{
-    live::{Line, figures::Latest, status::{Reason, Status}},
+    live::{
+        Line,
+        figures::Latest,
+        status::{Reason, Status},
+    },
     problem::Problem,
 };
 

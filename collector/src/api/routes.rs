@@ -96,9 +96,7 @@ pub struct Route {
 
 macro_rules! serve {
     ($handler:path) => {
-        Some(|app, request| {
-            Box::pin(async move { axum::response::IntoResponse::into_response($handler(app, request).await) })
-        })
+        Some(|app, request| Box::pin(async move { axum::response::IntoResponse::into_response($handler(app, request).await) }))
     };
 }
 
@@ -132,36 +130,131 @@ const ALL: Parameter = optional("all", "`true` lists also what its agent no long
 /// Every address of the collector but the page's files.
 pub const ROUTES: &[Route] = &[
     get("/health", Least::Nobody, "State of each subsystem.", &[], Answer::Json(shape::<health::Health>), serve!(health::health)),
-    get("/metrics", Least::PersonOrAgent, "Current values of all resources and the collector's own counters, in Prometheus' text format. Needs a login or an agent token as bearer token.", &[], Answer::Media("text/plain; version=0.0.4"), serve!(exposition::metrics)),
+    get(
+        "/metrics",
+        Least::PersonOrAgent,
+        "Current values of all resources and the collector's own counters, in Prometheus' text format. Needs a login or an agent token as bearer token.",
+        &[],
+        Answer::Media("text/plain; version=0.0.4"),
+        serve!(exposition::metrics),
+    ),
     get("/api/openapi.json", Least::Nobody, "This document.", &[], Answer::AnyJson, serve!(document::openapi)),
-    get("/api/v1/resources", READ, "All resources with status and figures.", &[ALL], Answer::Json(shape::<resources::Resources>), serve!(resources::resources)),
-    get("/api/v1/series", READ, "Series by resource and metric.", &[RESOURCE, optional("metric", "Name of a metric; all when absent.")], Answer::Json(shape::<series::SeriesList>), serve!(series::series)),
-    get("/api/v1/query", READ, "History of metrics.", &[
-        required("metric", "Names of up to 16 metrics, separated by commas."),
-        RESOURCE,
-        optional("attribute", "`key=value` that series must have; may be given several times."),
-        FROM,
-        TO,
-        optional("step", "Distance of points: `10s`, `5m`, or milliseconds; chosen so that `points` suffice when absent."),
-        optional("aggregate", "How the samples of a step become a point: mean, min, max, sum, last, count, rate, increase, raw; rate for counters and mean for gauges when absent."),
-        optional("across", "How series become one: none, sum, mean, max."),
-        optional("points", "Most points a series, up to 5000; 500 when absent."),
-    ], Answer::Json(shape::<query::Answer>), serve!(query::query)),
-    get("/api/v1/completeness", READ, "The books of every agent: samples expected, stored, late, repeated and lost, with the cause.", &[FROM, TO], Answer::Json(shape::<completeness::Books>), serve!(completeness::completeness)),
-    get("/api/monitoring/current", READ, "All resources with status and figures.", &[ALL], Answer::Json(shape::<resources::Resources>), serve!(resources::resources)),
-    get("/api/monitoring/history", READ, "CPU, memory and disk of each resource against its limits.", &[
-        optional("minutes", "How far back, 1 to 1440; 120 when absent."),
-        RESOURCE,
-    ], Answer::Json(shape::<history::History>), serve!(history::history)),
-    get("/api/monitoring/health", READ, "State of each subsystem.", &[], Answer::Json(shape::<health::Health>), serve!(health::health)),
-    elsewhere(Method::Get, "/api/monitoring/ws", READ, "Live values: a WebSocket. Sign in by cookie or by an `Auth` message, then send `Subscription`.", Answer::Socket),
+    get(
+        "/api/v1/resources",
+        READ,
+        "All resources with status and figures.",
+        &[ALL],
+        Answer::Json(shape::<resources::Resources>),
+        serve!(resources::resources),
+    ),
+    get(
+        "/api/v1/series",
+        READ,
+        "Series by resource and metric.",
+        &[RESOURCE, optional("metric", "Name of a metric; all when absent.")],
+        Answer::Json(shape::<series::SeriesList>),
+        serve!(series::series),
+    ),
+    get(
+        "/api/v1/query",
+        READ,
+        "History of metrics.",
+        &[
+            required("metric", "Names of up to 16 metrics, separated by commas."),
+            RESOURCE,
+            optional("attribute", "`key=value` that series must have; may be given several times."),
+            FROM,
+            TO,
+            optional("step", "Distance of points: `10s`, `5m`, or milliseconds; chosen so that `points` suffice when absent."),
+            optional(
+                "aggregate",
+                "How the samples of a step become a point: mean, min, max, sum, last, count, rate, increase, raw; rate for counters and mean for gauges when absent.",
+            ),
+            optional("across", "How series become one: none, sum, mean, max."),
+            optional("points", "Most points a series, up to 5000; 500 when absent."),
+        ],
+        Answer::Json(shape::<query::Answer>),
+        serve!(query::query),
+    ),
+    get(
+        "/api/v1/completeness",
+        READ,
+        "The books of every agent: samples expected, stored, late, repeated and lost, with the cause.",
+        &[FROM, TO],
+        Answer::Json(shape::<completeness::Books>),
+        serve!(completeness::completeness),
+    ),
+    get(
+        "/api/monitoring/current",
+        READ,
+        "All resources with status and figures.",
+        &[ALL],
+        Answer::Json(shape::<resources::Resources>),
+        serve!(resources::resources),
+    ),
+    get(
+        "/api/monitoring/history",
+        READ,
+        "CPU, memory and disk of each resource against its limits.",
+        &[optional("minutes", "How far back, 1 to 1440; 120 when absent."), RESOURCE],
+        Answer::Json(shape::<history::History>),
+        serve!(history::history),
+    ),
+    get(
+        "/api/monitoring/health",
+        READ,
+        "State of each subsystem.",
+        &[],
+        Answer::Json(shape::<health::Health>),
+        serve!(health::health),
+    ),
+    elsewhere(
+        Method::Get,
+        "/api/monitoring/ws",
+        READ,
+        "Live values: a WebSocket. Sign in by cookie or by an `Auth` message, then send `Subscription`.",
+        Answer::Socket,
+    ),
     elsewhere(Method::Get, "/ws/dashboard", READ, "The same, listening to `overview` from the start.", Answer::Socket),
-    Route { parameters: &[required("id", "Number of a resource.")], ..elsewhere(Method::Get, "/ws/resource/{id}", READ, "The same, listening to one resource from the start.", Answer::Socket) },
-    elsewhere(Method::Get, "/ws/system", Least::Role(Role::Admin), "The same, telling once a second how the collector's own machine is (`system_stats`).", Answer::Socket),
-    elsewhere(Method::Post, "/v1/batches", Least::Agent, "Takes a batch of samples from an agent; answers when it is on disk.", Answer::Media("application/vnd.farol.batch+msgpack; version=1")),
-    elsewhere(Method::Get, "/api/auth/state", Least::Nobody, "Whether the first administrator must be made, and the version: `{setup_required, version}`.", Answer::AnyJson),
-    elsewhere(Method::Post, "/api/auth/setup", Least::Nobody, "Makes the first administrator with the one-time token: `{token, username, password}`; answers as login.", Answer::AnyJson),
-    elsewhere(Method::Post, "/api/auth/login", Least::Nobody, "Signs in: `{username, password}` to `{token, expires_in, user}` and a session cookie.", Answer::AnyJson),
+    Route {
+        parameters: &[required("id", "Number of a resource.")],
+        ..elsewhere(Method::Get, "/ws/resource/{id}", READ, "The same, listening to one resource from the start.", Answer::Socket)
+    },
+    elsewhere(
+        Method::Get,
+        "/ws/system",
+        Least::Role(Role::Admin),
+        "The same, telling once a second how the collector's own machine is (`system_stats`).",
+        Answer::Socket,
+    ),
+    elsewhere(
+        Method::Post,
+        "/v1/batches",
+        Least::Agent,
+        "Takes a batch of samples from an agent; answers when it is on disk.",
+        Answer::Media("application/vnd.farol.batch+msgpack; version=1"),
+    ),
+    elsewhere(
+        Method::Get,
+        "/api/auth/state",
+        Least::Nobody,
+        "Whether the first administrator must be made, and the version: `{setup_required, version}`.",
+        Answer::AnyJson,
+    ),
+    elsewhere(
+        Method::Post,
+        "/api/auth/setup",
+        Least::Nobody,
+        "Makes the first administrator with the one-time token: `{token, username, password}`; answers as login.",
+        Answer::AnyJson,
+    ),
+    elsewhere(
+        Method::Post,
+        "/api/auth/login",
+        Least::Nobody,
+        "Signs in: `{username, password}` to `{token, expires_in, user}` and a session cookie.",
+        Answer::AnyJson,
+    ),
     elsewhere(Method::Post, "/api/auth/logout", Least::Nobody, "Ends the session.", Answer::Nothing),
     elsewhere(Method::Get, "/api/auth/me", READ, "Who is signed in: `{username, role}`.", Answer::AnyJson),
 ];

@@ -19,14 +19,7 @@ fn info(id: ResourceId, key: &str, tenant: Option<&str>) -> ResourceInfo {
         tenant: tenant.map(str::to_owned),
         attributes: BTreeMap::new(),
     };
-    ResourceInfo {
-        id,
-        resource: Arc::new(resource),
-        agent: "a".into(),
-        first_seen_ms: 0,
-        last_seen_ms: 0,
-        interval_ms: 1_000,
-    }
+    ResourceInfo { id, resource: Arc::new(resource), agent: "a".into(), first_seen_ms: 0, last_seen_ms: 0, interval_ms: 1_000 }
 }
 
 fn current(resource: ResourceId, metric: &str, unit: &str, kind: Kind, attributes: &[(&str, &str)], value: f64) -> Current {

@@ -132,14 +132,7 @@ impl Plan {
             if let Some(role) = plan.role(column) {
                 // The count of kills is shown as it stands, not as a rate.
                 let counter = column.kind == Kind::Counter && role != Role::OomKills;
-                plan.entries.push(Entry {
-                    column: index,
-                    role,
-                    counter,
-                    value: f64::NAN,
-                    anchor_ms: i64::MIN,
-                    anchor: f64::NAN,
-                });
+                plan.entries.push(Entry { column: index, role, counter, value: f64::NAN, anchor_ms: i64::MIN, anchor: f64::NAN });
             }
         }
         plan.entries.shrink_to_fit();
@@ -231,9 +224,7 @@ impl Plan {
         Use {
             cpu_used: self.sum(|role| role == Role::HostCpuBusy),
             cpu_limit: self.sum(|role| role == Role::HostCpuLimit).or_else(|| self.sum(|role| role == Role::HostCpuCount)),
-            memory_used: self
-                .sum(|role| role == Role::HostMemoryUsed)
-                .or_else(|| Some((memory_limit? - available?).max(0.0))),
+            memory_used: self.sum(|role| role == Role::HostMemoryUsed).or_else(|| Some((memory_limit? - available?).max(0.0))),
             memory_limit,
         }
     }
@@ -242,9 +233,7 @@ impl Plan {
         Use {
             cpu_used: self.sum(|role| role == Role::CpuTime),
             cpu_limit: self.sum(|role| role == Role::CpuLimit),
-            memory_used: self
-                .sum(|role| role == Role::MemoryWorkingSet)
-                .or_else(|| self.sum(|role| role == Role::MemoryUsage)),
+            memory_used: self.sum(|role| role == Role::MemoryWorkingSet).or_else(|| self.sum(|role| role == Role::MemoryUsage)),
             memory_limit: self.sum(|role| role == Role::MemoryLimit),
         }
     }
@@ -274,8 +263,7 @@ impl Plan {
     }
 
     fn role(&mut self, column: Column<'_>) -> Option<Role> {
-        let attribute =
-            |key: &str| column.attributes.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value.as_str());
+        let attribute = |key: &str| column.attributes.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value.as_str());
         Some(match column.metric {
             "system.cpu.time" if !matches!(attribute("cpu.mode"), "idle" | "iowait") => Role::HostCpuBusy,
             "system.cpu.limit" => Role::HostCpuLimit,
@@ -424,8 +412,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_taken_over_a_second_even_when_samples_come_faster() {
-        let mut plan =
-            plan(&[("container.cpu.time", Kind::Counter, &[]), ("container.cpu.limit", Kind::Gauge, &[])]);
+        let mut plan = plan(&[("container.cpu.time", Kind::Counter, &[]), ("container.cpu.limit", Kind::Gauge, &[])]);
         for tick in 0..=10 {
             // All the work happens in the last tenth of the second.
             let raw = if tick == 10 { 0.5 } else { 0.0 };
@@ -453,8 +440,10 @@ mod tests {
         let (a, b) = (fs("/", "used", "ext4"), fs("/", "free", "ext4"));
         let (c, d) = (fs("/var", "used", "xfs"), fs("/var", "free", "xfs"));
         let (e, f) = (fs("/snap", "used", "squashfs"), fs("/snap", "free", "squashfs"));
-        let rows: Vec<(&str, Kind, &[(&str, &str)])> =
-            [&a, &b, &c, &d, &e, &f].into_iter().map(|attributes| ("system.filesystem.usage", Kind::Gauge, &attributes[..])).collect();
+        let rows: Vec<(&str, Kind, &[(&str, &str)])> = [&a, &b, &c, &d, &e, &f]
+            .into_iter()
+            .map(|attributes| ("system.filesystem.usage", Kind::Gauge, &attributes[..]))
+            .collect();
         let mut plan = plan(&rows);
         plan.take(1_000, &[10.0, 90.0, 93.0, 7.0, 5.0, 0.0]);
         let latest = plan.figures();
@@ -475,10 +464,7 @@ mod tests {
 
     #[test]
     fn a_containers_use_is_never_set_against_its_hosts_limit() {
-        let mut plan = plan(&[
-            ("container.memory.working_set", Kind::Gauge, &[]),
-            ("system.memory.limit", Kind::Gauge, &[]),
-        ]);
+        let mut plan = plan(&[("container.memory.working_set", Kind::Gauge, &[]), ("system.memory.limit", Kind::Gauge, &[])]);
         plan.take(0, &[50.0, 100.0]);
         let latest = plan.figures();
         assert_eq!((latest.memory_used, latest.memory_ratio), (Some(50.0), None));

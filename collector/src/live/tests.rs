@@ -135,10 +135,10 @@ fn a_container_that_its_agent_no_longer_lists_has_ended() {
     apply(&live, &committed("a", &[&host, &container], &[(1_000, &[&[1.0], &[1.0]])]), 1_000);
     apply(&live, &committed("a", &[&host], &[(10_000, &[&[1.0]])]), 10_000);
     let lines = live.lines(10_000, false);
-    assert_eq!(lines.iter().map(|line| (line.id, line.status, line.ended)).collect::<Vec<_>>(), [
-        (1, Status::Ok, false),
-        (2, Status::Silent, true)
-    ]);
+    assert_eq!(
+        lines.iter().map(|line| (line.id, line.status, line.ended)).collect::<Vec<_>>(),
+        [(1, Status::Ok, false), (2, Status::Silent, true)]
+    );
     assert_eq!(live.count(10_000), (2, 0));
 }
 

@@ -15,7 +15,7 @@ use nix::sys::{
     time::TimeVal,
 };
 use serde_bytes::ByteBuf;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::{
     api::App,
@@ -73,7 +73,8 @@ fn resident_bytes() -> Option<f64> {
 pub async fn report_own(app: App, clock: Arc<dyn Clock>) {
     let Ok(boot) = getrandom::u64() else { return };
     let mut reporter = Reporter { boot, seq: 0, taken: 0, pending: None };
-    let mut ticks = interval(EVERY);
+    // After the first tick of the own agent, so that the machine comes before the service that runs on it.
+    let mut ticks = interval_at(Instant::now() + EVERY, EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;

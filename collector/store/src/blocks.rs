@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     codec::{
+        Damaged,
         block::{self, Builder, Directory, Entry},
         column::{self, Packing},
     },
@@ -75,19 +76,30 @@ pub(crate) fn find(conn: &Connection, resource: ResourceId, tier: Tier, from_ms:
     rows.collect()
 }
 
+/// The fresh raw blocks of a resource that touch `from_ms..to_ms`.
+pub(crate) fn find_fresh(conn: &Connection, resource: ResourceId, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<Stored>> {
+    let mut found = find(conn, resource, Tier::Raw, from_ms, to_ms)?;
+    found.retain(|block| block.is_fresh);
+    Ok(found)
+}
+
 /// Longest stretch of one block: thirty days of one-hour rollups.
 pub(crate) const BLOCK_MS_MAX: i64 = 30 * 24 * HOUR_MS;
 
-/// A block's directory, and the means to read columns of it.
-pub(crate) fn directory(conn: &Connection, id: i64) -> Result<Vec<u8>, QueryError> {
-    let mut statement = conn.prepare_cached("SELECT directory FROM block WHERE id = ?1")?;
-    Ok(statement.query_row([id], |row| row.get(0))?)
+/// The slices of some columns as they are.
+#[derive(Debug)]
+pub(crate) struct Slices {
+    pub(crate) rows: usize,
+    pub(crate) times: Vec<u8>,
+    /// By key, ascending; columns that the block lacks are absent.
+    pub(crate) columns: Vec<(u64, Vec<u8>)>,
 }
 
-/// Reads the slices of some columns, the time column first; columns that the block lacks are absent.
-pub(crate) fn read(conn: &Connection, id: i64, keys: &[u64]) -> Result<(Vec<i64>, Vec<(u64, Vec<f64>)>), QueryError> {
-    let damaged = |damaged: crate::codec::Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
-    let directory = directory(conn, id)?;
+/// Reads the time column and the columns `keys` (ascending), and nothing else of the block.
+pub(crate) fn slices(conn: &Connection, id: i64, keys: &[u64]) -> Result<Slices, QueryError> {
+    let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
+    let mut statement = conn.prepare_cached("SELECT directory FROM block WHERE id = ?1")?;
+    let directory: Vec<u8> = statement.query_row([id], |row| row.get(0))?;
     let mut entries: Vec<Entry> = Vec::with_capacity(keys.len());
     let mut wanted = keys.iter().peekable();
     let (rows, times) = Directory::scan(&directory, |entry| {
@@ -107,29 +119,21 @@ pub(crate) fn read(conn: &Connection, id: i64, keys: &[u64]) -> Result<(Vec<i64>
         blob.read_at_exact(&mut bytes, offset)?;
         Ok(bytes)
     };
-    let times = block::decode_times(&slice(0, times)?, rows).map_err(damaged)?;
-    let mut columns = Vec::with_capacity(entries.len());
-    for entry in entries {
-        columns.push((entry.key, column::decode(&slice(entry.offset, entry.len)?, rows).map_err(damaged)?));
-    }
-    Ok((times, columns))
+    let times = slice(0, times)?;
+    let columns = entries.into_iter().map(|entry| Ok((entry.key, slice(entry.offset, entry.len)?)));
+    Ok(Slices { rows, times, columns: columns.collect::<Result<_, QueryError>>()? })
 }
 
-/// Reads a whole block of raw samples.
-pub(crate) fn read_all(conn: &Connection, id: i64) -> Result<Columns, QueryError> {
-    let damaged = |damaged: crate::codec::Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
-    let (directory, body) = whole(conn, id)?;
-    let directory = Directory::decode(&directory).map_err(damaged)?;
-    let slice = |offset: usize, len: usize| {
-        body.get(offset..offset.saturating_add(len)).ok_or(QueryError::Damaged { block: id, detail: "a column lies outside" })
-    };
-    let times = block::decode_times(slice(0, directory.times)?, directory.rows).map_err(damaged)?;
-    let mut columns = Vec::with_capacity(directory.entries.len());
-    for entry in directory.entries {
-        let series = SeriesId::try_from(entry.key).map_err(|_| QueryError::Damaged { block: id, detail: "a series is out of range" })?;
-        columns.push((series, column::decode(slice(entry.offset, entry.len)?, directory.rows).map_err(damaged)?));
+/// Reads some columns of raw samples, the time column first; columns that the block lacks are absent.
+pub(crate) fn read(conn: &Connection, id: i64, keys: &[u64]) -> Result<(Vec<i64>, Vec<(u64, Vec<f64>)>), QueryError> {
+    let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
+    let slices = slices(conn, id, keys)?;
+    let times = block::decode_times(&slices.times, slices.rows).map_err(damaged)?;
+    let mut columns = Vec::with_capacity(slices.columns.len());
+    for (key, bytes) in slices.columns {
+        columns.push((key, column::decode(&bytes, slices.rows).map_err(damaged)?));
     }
-    Ok(Columns { times, columns })
+    Ok((times, columns))
 }
 
 /// Directory and body as they are.

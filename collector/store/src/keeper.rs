@@ -65,6 +65,8 @@ pub(crate) struct Keeper {
     /// Generations before the living one that are not all in blocks yet.
     pub(crate) sealing: Vec<u64>,
     pub(crate) merger: crate::merge::Merger,
+    /// When old blocks were last looked for, by the collector's clock.
+    pub(crate) retained_ms: i64,
     /// Nobody waits for it: rest between steps.
     pub(crate) is_relaxed: bool,
     pub(crate) is_stopped: bool,

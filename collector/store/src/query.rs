@@ -9,10 +9,11 @@ use crate::{
     POINTS_DEFAULT, POINTS_MAX, QUERY_SERIES_MAX,
     blocks,
     error::QueryError,
-    fold::{Fold, Grid},
+    fold::Grid,
     head::Segment,
     model::{Across, Aggregate, Answer, Query, QuerySeries, ResourceId, SeriesInfo, Tier},
     shared::Shared,
+    tiers,
 };
 
 /// How far before its first step an answer looks for the predecessor of a counter's first value: the longest interval.
@@ -207,13 +208,14 @@ fn raw(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Resul
 fn folded(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Result<Vec<QuerySeries>, QueryError> {
     let mut answer = Vec::new();
     for wanted in wanted {
+        let stretches = tiers::stretches(conn, wanted, plan, LOOKBACK_MS)?;
         for series in wanted.series.chunks(SERIES_AT_ONCE) {
-            let range = (plan.from_ms - LOOKBACK_MS, plan.to_ms);
-            for (series, samples) in series.iter().zip(samples(conn, wanted, series, range)?) {
-                let mut grid = Grid::new(plan.from_ms, plan.step_ms, plan.points, series.kind());
-                for (time, value) in samples {
-                    grid.add(time, &Fold::of(time, value));
-                }
+            let mut grids: Vec<Grid> =
+                series.iter().map(|series| Grid::new(plan.from_ms, plan.step_ms, plan.points, series.kind())).collect();
+            for stretch in &stretches {
+                tiers::read(conn, wanted, series, *stretch, (plan, query.aggregate), &mut grids)?;
+            }
+            for (series, grid) in series.iter().zip(grids) {
                 let points = grid.points(query.aggregate);
                 if !points.is_empty() {
                     answer.push(QuerySeries { series: Arc::clone(series), points });

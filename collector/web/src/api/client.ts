@@ -1,14 +1,6 @@
 // Requests to the collector. Addresses are relative to the page, so that a path prefix needs no setting.
 
-import type {
-  AuthState,
-  Completeness,
-  HistoryAnswer,
-  QueryAnswer,
-  ResourcesAnswer,
-  SeriesRow,
-  User,
-} from './types';
+import type { AuthState, Completeness, HistoryAnswer, QueryAnswer, ResourcesAnswer, SeriesRow, User } from './types';
 import * as clock from '../live/clock';
 
 /** A refused or failed request, with what the problem details said. */

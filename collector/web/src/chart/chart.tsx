@@ -22,7 +22,7 @@ import type { View } from './view';
 
 export const CHART_HEIGHT = 168;
 /** A live chart is drawn once a second, or at once when its newest value moved by this share of the axis. */
-const JUMP_SHARE = 0.03;
+const JUMP_SHARE = 0.08;
 const DRAW_EVERY_MS = 1_000;
 
 /** Live values of the page's resource. */

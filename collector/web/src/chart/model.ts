@@ -44,7 +44,7 @@ export class ChartModel {
         if (value === null) continue;
         const at = Columns.bucket(time, this.table.step);
         let row = rows.get(at);
-        if (!row) rows.set(at, (row = new Map()));
+        if (!row) rows.set(at, (row = new Map<number, number>()));
         row.set(series.id, value);
       }
     }

@@ -29,7 +29,7 @@ function token(name: string): string {
 }
 
 function alpha(hex: string, opacity: number): string {
-  const full = hex.length === 4 ? `#${[...hex.slice(1)].map((c) => c + c).join('')}` : hex.slice(0, 7);
+  const full = hex.length === 4 ? `#${hex.slice(1).replace(/./g, (c) => c + c)}` : hex.slice(0, 7);
   return full + Math.round(opacity * 255).toString(16).padStart(2, '0'); // prettier-ignore
 }
 
@@ -136,7 +136,8 @@ export class Plot {
           gap: 6,
           size: (u, labels) => this.#axisSize(u, labels),
           splits: () => axisTop(this.#top(), spec.base).splits,
-          values: (_, splits) => splits.map((value) => spec.axis(value, (splits[1] ?? 0) - (splits[0] ?? 0), splits.at(-1) ?? 0)),
+          values: (_, splits) =>
+            splits.map((value) => spec.axis(value, (splits[1] ?? 0) - (splits[0] ?? 0), splits.at(-1) ?? 0)),
         },
       ],
       bands: this.#bands(),

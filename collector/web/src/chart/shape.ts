@@ -114,7 +114,10 @@ function gapsOf(view: Shaped): [number, number][] {
   const found: [number, number][] = [];
   let from = -1;
   for (let row = 0; row < view.times.length; row += 1) {
-    const isHole = view.raw.length > 0 && view.raw.every((cells) => cells[row] == null) && view.raw.some((cells) => cells[row] === null);
+    const isHole =
+      view.raw.length > 0 &&
+      view.raw.every((cells) => cells[row] == null) &&
+      view.raw.some((cells) => cells[row] === null);
     if (isHole && from < 0) from = row;
     if (!isHole && from >= 0) {
       found.push([view.times[Math.max(0, from - 1)] ?? 0, view.times[row] ?? 0]);
@@ -142,7 +145,7 @@ export function extent(cells: readonly Cell[]): { last: number; min: number; max
 /** A round number at or above `top`, and the divisions of the axis below it. */
 export function axisTop(top: number, base: 2 | 10 = 10): { max: number; splits: number[] } {
   if (!(top > 0)) return { max: 1, splits: [0, 1] };
-  const wanted = top / 4;
+  const wanted = top / 5;
   const unit = base === 2 ? 1024 ** Math.max(0, Math.floor(Math.log(wanted) / Math.log(1024))) : 1;
   const power = 10 ** Math.floor(Math.log10(wanted / unit));
   const powers = base === 2 ? [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] : [1, 2, 5, 10].map((m) => m * power);

@@ -141,7 +141,10 @@ export function hhmmss(ms: number): string {
 }
 
 export function dayMonth(ms: number): string {
-  return date('dm', lang.value === 'en' ? { day: 'numeric', month: 'short' } : { day: '2-digit', month: '2-digit' }).format(ms);
+  return date(
+    'dm',
+    lang.value === 'en' ? { day: 'numeric', month: 'short' } : { day: '2-digit', month: '2-digit' },
+  ).format(ms);
 }
 
 /** Day and time, for titles and for tables. */

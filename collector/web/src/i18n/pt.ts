@@ -250,8 +250,7 @@ export const pt = {
   chartTime: 'Hora',
   chartKeys: 'Setas movem o cursor, cima e baixo trocam a série',
   chartHint: 'Clique isola, Ctrl + clique esconde',
-  chartSummary: (line: string, last: string, min: string, max: string) =>
-    `${line}: agora ${last}, de ${min} a ${max}`,
+  chartSummary: (line: string, last: string, min: string, max: string) => `${line}: agora ${last}, de ${min} a ${max}`,
   chartAt: (line: string, value: string, time: string) => `${line} ${value} às ${time}`,
   colProcess: 'Processo',
   colPid: 'PID',

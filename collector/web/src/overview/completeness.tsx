@@ -53,7 +53,13 @@ function newestAge(row: Completeness): string {
 
 /** "86,400 of 86,400 samples in 24 h, newest 0.3 s ago, 0 lost, 12 late". */
 export function completenessLine(row: Completeness): string {
-  return t.value.completenessLine(num(row.stored), num(row.expected), newestAge(row), num(lostSamples(row)), num(row.late));
+  return t.value.completenessLine(
+    num(row.stored),
+    num(row.expected),
+    newestAge(row),
+    num(lostSamples(row)),
+    num(row.late),
+  );
 }
 
 export function AgentLine({ agent }: { agent: string }) {
@@ -89,13 +95,27 @@ export function CompletenessCard() {
               <thead>
                 <tr>
                   <th scope="col">{m.colAgent}</th>
-                  <th scope="col" class="n">{m.colStored}</th>
-                  <th scope="col" class="n">{m.colExpected}</th>
-                  <th scope="col" class="n">{m.colNewest}</th>
-                  <th scope="col" class="n">{m.colLost}</th>
-                  <th scope="col" class="n">{m.colLate}</th>
-                  <th scope="col" class="n m-hide">{m.colRepeated}</th>
-                  <th scope="col" class="n m-hide">{m.colBoots}</th>
+                  <th scope="col" class="n">
+                    {m.colStored}
+                  </th>
+                  <th scope="col" class="n">
+                    {m.colExpected}
+                  </th>
+                  <th scope="col" class="n">
+                    {m.colNewest}
+                  </th>
+                  <th scope="col" class="n">
+                    {m.colLost}
+                  </th>
+                  <th scope="col" class="n">
+                    {m.colLate}
+                  </th>
+                  <th scope="col" class="n m-hide">
+                    {m.colRepeated}
+                  </th>
+                  <th scope="col" class="n m-hide">
+                    {m.colBoots}
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -166,7 +166,10 @@ function DiskStat() {
       foot={top ? <Meter ratio={top.value} mini /> : null}
     >
       {top && (
-        <Which top={top} text={m.onResource(top.resource.live.value.latest.disk_mount ?? '', top.resource.row.value.name)} />
+        <Which
+          top={top}
+          text={m.onResource(top.resource.live.value.latest.disk_mount ?? '', top.resource.row.value.name)}
+        />
       )}
     </Stat>
   );
@@ -232,8 +235,20 @@ export function KeyFigures() {
       <MemoryStat />
       <DiskStat />
       <PressureStat />
-      <RateStat icon="net" label={m.networkAll} a={sum(all, 'network_in')} b={sum(all, 'network_out')} words={[m.lineIn, m.lineOut]} />
-      <RateStat icon="disk" label={m.diskIoAll} a={sum(all, 'disk_read')} b={sum(all, 'disk_write')} words={[m.lineRead, m.lineWrite]} />
+      <RateStat
+        icon="net"
+        label={m.networkAll}
+        a={sum(all, 'network_in')}
+        b={sum(all, 'network_out')}
+        words={[m.lineIn, m.lineOut]}
+      />
+      <RateStat
+        icon="disk"
+        label={m.diskIoAll}
+        a={sum(all, 'disk_read')}
+        b={sum(all, 'disk_write')}
+        words={[m.lineRead, m.lineWrite]}
+      />
     </div>
   );
 }

@@ -20,7 +20,17 @@ export function worstFirst(a: Resource, b: Resource): number {
   return rank(a.live.value.status) - rank(b.live.value.status) || usage(b) - usage(a) || a.id - b.id;
 }
 
-function Share({ label, ratio, resource, column }: { label: string; ratio: number | null; resource: Resource; column?: 0 | 1 }) {
+function Share({
+  label,
+  ratio,
+  resource,
+  column,
+}: {
+  label: string;
+  ratio: number | null;
+  resource: Resource;
+  column?: 0 | 1;
+}) {
   const state = level(ratio);
   return (
     <div class="share">

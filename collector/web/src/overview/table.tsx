@@ -107,7 +107,8 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
   const { status, latest: l } = resource.live.value;
   const stale = staleness(resource);
   const parent = row.parent === null ? undefined : fleet.value.get(row.parent);
-  const cpu = l.cpu_used === null ? null : `${short(l.cpu_used)}${l.cpu_limit === null ? '' : ` / ${cores(l.cpu_limit)}`}`;
+  const cpu =
+    l.cpu_used === null ? null : `${short(l.cpu_used)}${l.cpu_limit === null ? '' : ` / ${cores(l.cpu_limit)}`}`;
   const memory = l.memory_used === null || l.memory_limit === null ? null : bytesOf(l.memory_used, l.memory_limit);
   const flow = traffic(resource);
   const self = useRef<HTMLTableRowElement>(null);

@@ -151,7 +151,15 @@ export function SignIn() {
     <Frame title={m.signIn} text={m.signInText}>
       <form onSubmit={submit}>
         <Failure text={failure === null ? null : failureText(failure)} />
-        <Field id="username" label={m.username} value={username} onInput={setUsername} autocomplete="username" isBad={isBad} isFirst />
+        <Field
+          id="username"
+          label={m.username}
+          value={username}
+          onInput={setUsername}
+          autocomplete="username"
+          isBad={isBad}
+          isFirst
+        />
         <Field
           id="password"
           label={m.password}

@@ -30,7 +30,12 @@ const VIRTUAL_DISK = /^(dm-|md|loop|ram|zram|sr)\d/;
 const VIRTUAL_NETWORK = /^(lo$|veth|docker|br-|virbr|cni|flannel|cali|tap|tun|dummy|ifb)/;
 
 /** Series of a metric without the virtual devices, unless there are only those. */
-export function physical(series: readonly SeriesRow[], metric: string, attribute: string, virtual: RegExp): SeriesRow[] {
+export function physical(
+  series: readonly SeriesRow[],
+  metric: string,
+  attribute: string,
+  virtual: RegExp,
+): SeriesRow[] {
   const all = series.filter((s) => s.metric === metric);
   const real = all.filter((s) => !virtual.test(s.attributes[attribute] ?? ''));
   return real.length > 0 ? real : all;
@@ -102,9 +107,20 @@ function hostMemory(find: Matcher): ChartSpec[] {
     lines: [
       ...line({ key: 'used', label: m.lineUsed, color: '--s1', plus: state('used'), role: 'stack' }),
       ...line({ key: 'cache', label: m.lineCache, color: '--s8', plus: state('cached', 'buffers') }),
-      ...line({ key: 'swap', label: m.lineSwap, color: '--s2', plus: find('system.paging.usage', { 'system.paging.state': 'used' }) }),
+      ...line({
+        key: 'swap',
+        label: m.lineSwap,
+        color: '--s2',
+        plus: find('system.paging.usage', { 'system.paging.state': 'used' }),
+      }),
       ...limit(find, 'system.memory.limit'),
-      ...line({ key: 'oom', label: m.eventOom, color: '--crit', plus: find('system.linux.memory.oom_kills'), role: 'event' }),
+      ...line({
+        key: 'oom',
+        label: m.eventOom,
+        color: '--crit',
+        plus: find('system.linux.memory.oom_kills'),
+        role: 'event',
+      }),
     ],
     axis: axisBytes,
     value: bytes,
@@ -138,7 +154,13 @@ function containerMemory(find: Matcher): ChartSpec[] {
       }),
       ...line({ key: 'swap', label: m.lineSwap, color: '--s2', plus: find('container.memory.swap') }),
       ...limit(find, 'container.memory.limit'),
-      ...line({ key: 'oom', label: m.eventOom, color: '--crit', plus: find('container.memory.oom_kills'), role: 'event' }),
+      ...line({
+        key: 'oom',
+        label: m.eventOom,
+        color: '--crit',
+        plus: find('container.memory.oom_kills'),
+        role: 'event',
+      }),
     ],
     axis: axisBytes,
     value: bytes,

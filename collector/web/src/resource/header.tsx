@@ -103,7 +103,15 @@ function MemoryKpi({ latest: l, title }: { latest: Latest; title: string | undef
       ? m.notMeasured
       : m.percentOf(pct(l.memory_ratio), bytes(l.memory_limit));
   return (
-    <Kpi label={m.memory} value={value} unit={unit} note={note} state={level(l.memory_ratio)} meter={l.memory_ratio} title={title} />
+    <Kpi
+      label={m.memory}
+      value={value}
+      unit={unit}
+      note={note}
+      state={level(l.memory_ratio)}
+      meter={l.memory_ratio}
+      title={title}
+    />
   );
 }
 
@@ -123,7 +131,8 @@ export function KeyFigures({ resource }: { resource: Resource }) {
   const l = resource.live.value.latest;
   const source = (what: string, key: string) =>
     attributes[key] === undefined ? undefined : m.limitSource(what, attributes[key]);
-  const percent = (value: number | null) => (value === null ? { value: m.none } : { value: pctNumber(value), unit: '%' });
+  const percent = (value: number | null) =>
+    value === null ? { value: m.none } : { value: pctNumber(value), unit: '%' };
   return (
     <div class="kpis">
       <CpuKpi latest={l} title={source(m.cpuLimit, 'farol.cpu.limit.source')} />
@@ -189,4 +198,3 @@ export function Header({ resource }: { resource: Resource }) {
     </section>
   );
 }
-

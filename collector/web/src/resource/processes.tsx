@@ -119,7 +119,9 @@ export function Processes({ resource, source, view, cores }: Props) {
               <thead>
                 <tr>
                   <th scope="col">{m.colProcess}</th>
-                  <th scope="col" class="n">{m.colPid}</th>
+                  <th scope="col" class="n">
+                    {m.colPid}
+                  </th>
                   {head('cpu', m.processCpu)}
                   {head('memory', m.processMemory)}
                 </tr>
@@ -129,7 +131,10 @@ export function Processes({ resource, source, view, cores }: Props) {
                   <tr key={`${row.pid} ${row.name}`}>
                     <td class="mono ell">{row.name}</td>
                     <td class="n muted">{row.pid}</td>
-                    <td class="n" title={row.cpu === null || cores === null ? undefined : m.ofLimit(pct(row.cpu / cores))}>
+                    <td
+                      class="n"
+                      title={row.cpu === null || cores === null ? undefined : m.ofLimit(pct(row.cpu / cores))}
+                    >
                       {row.cpu === null ? '—' : `${num(row.cpu * 100, 1)}%`}
                     </td>
                     <td class="n">{row.memory === null ? '—' : bytes(row.memory)}</td>

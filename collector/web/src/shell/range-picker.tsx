@@ -52,7 +52,12 @@ export function RangePicker({ isLiveOnly, onClose }: Props) {
           const ms = parseSpan(key) ?? 0;
           const isOn = current.kind === 'last' && current.ms === ms;
           return (
-            <button key={key} class={`pi ${isOn ? 'on' : ''}`} aria-pressed={isOn} onClick={() => choose({ kind: 'last', ms })}>
+            <button
+              key={key}
+              class={`pi ${isOn ? 'on' : ''}`}
+              aria-pressed={isOn}
+              onClick={() => choose({ kind: 'last', ms })}
+            >
               <span class="grow">{m.rangeLast(rangeSpan(key))}</span>
               <span class="faint tn">{rangeSpan(spanText(stepFor(ms, POINTS, 1_000)))}</span>
               <kbd>{key}</kbd>
@@ -122,7 +127,8 @@ function Calendar({ choose }: { choose: (range: Range) => void }) {
     const chosen = between(start.getTime(), end.getTime(), clock.now());
     if (chosen) choose(chosen);
   };
-  const isToday = (day: number) => new Date(month.getFullYear(), month.getMonth(), day).toDateString() === today.toDateString();
+  const isToday = (day: number) =>
+    new Date(month.getFullYear(), month.getMonth(), day).toDateString() === today.toDateString();
   const isFuture = (day: number) => new Date(month.getFullYear(), month.getMonth(), day) > today;
   return (
     <div class="calendar">

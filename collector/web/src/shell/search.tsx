@@ -20,7 +20,9 @@ const chosen = signal(0);
 export function haystack(resource: Resource): string {
   const row = resource.row.value;
   const parent = row.parent === null ? '' : (fleet.value.get(row.parent)?.row.value.name ?? '');
-  return [row.name, row.kind, kindWord(row.kind), parent, row.agent, ...Object.values(row.attributes)].join(' ').toLowerCase();
+  return [row.name, row.kind, kindWord(row.kind), parent, row.agent, ...Object.values(row.attributes)]
+    .join(' ')
+    .toLowerCase();
 }
 
 /** Whether a resource has all words of a query. */

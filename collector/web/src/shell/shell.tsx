@@ -22,9 +22,7 @@ import { contact, TopBar } from './top-bar';
 const HOSTS_SHOWN = 12;
 
 const listed = computed(() =>
-  [...roots.value]
-    .sort((a, b) => a.row.value.name.localeCompare(b.row.value.name))
-    .slice(0, HOSTS_SHOWN),
+  [...roots.value].sort((a, b) => a.row.value.name.localeCompare(b.row.value.name)).slice(0, HOSTS_SHOWN),
 );
 
 /** The colour of the lighthouse: the worst status, grey when nothing can be said. */
@@ -47,7 +45,12 @@ function HostLink({ resource }: { resource: Resource }) {
 export function LanguageSwitch() {
   return (
     <span class="seg" role="group" aria-label={t.value.language}>
-      <button aria-pressed={lang.value === 'pt-BR'} onClick={() => setLang('pt-BR')} lang="pt-BR" title="Português (Brasil)">
+      <button
+        aria-pressed={lang.value === 'pt-BR'}
+        onClick={() => setLang('pt-BR')}
+        lang="pt-BR"
+        title="Português (Brasil)"
+      >
         PT
       </button>
       <button aria-pressed={lang.value === 'en'} onClick={() => setLang('en')} lang="en" title="English">
@@ -85,7 +88,12 @@ function Sidebar() {
         <div class="row side-tools">
           <LanguageSwitch />
           <span class="grow" />
-          <button class="btn-icon" aria-label={m.keysTitle} title={m.keysTitle} onClick={() => (isSheetOpen.value = true)}>
+          <button
+            class="btn-icon"
+            aria-label={m.keysTitle}
+            title={m.keysTitle}
+            onClick={() => (isSheetOpen.value = true)}
+          >
             <Icon name="keyboard" />
           </button>
           <button class="btn-icon" aria-label={m.signOut} title={m.signOut} onClick={() => void signOut()}>

@@ -144,7 +144,9 @@ export function TopBar({ title, crumbs, ranges }: Props) {
           <button class="btn" aria-label={isPaused ? m.resume : m.pause} aria-pressed={isPaused} onClick={togglePause}>
             <Icon name={isPaused ? 'play' : 'pause'} size={14} />
           </button>
-          {isRangeOpen.value && <RangePicker isLiveOnly={ranges === 'live'} onClose={() => (isRangeOpen.value = false)} />}
+          {isRangeOpen.value && (
+            <RangePicker isLiveOnly={ranges === 'live'} onClose={() => (isRangeOpen.value = false)} />
+          )}
         </span>
       )}
       <button

@@ -14,7 +14,10 @@ export function parse(hash: string): Route {
   const text = hash.replace(/^#/, '') || '/';
   const cut = text.indexOf('?');
   const path = cut < 0 ? text : text.slice(0, cut);
-  return { path: path.startsWith('/') ? path : `/${path}`, params: new URLSearchParams(cut < 0 ? '' : text.slice(cut)) };
+  return {
+    path: path.startsWith('/') ? path : `/${path}`,
+    params: new URLSearchParams(cut < 0 ? '' : text.slice(cut)),
+  };
 }
 
 export function format(path: string, params: URLSearchParams): string {

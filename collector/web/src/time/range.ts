@@ -33,9 +33,9 @@ const MONTHS: Record<string, number> = {
 }; // prettier-ignore
 
 /** Steps between points that the axis can show, in milliseconds. */
-const STEPS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
-].map((s) => s * SECOND);
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400].map(
+  (s) => s * SECOND,
+);
 
 /** The step for a span of time that gives at most `points` points and none finer than the samples are. */
 export function stepFor(ms: number, points: number, intervalMs: number): number {
@@ -59,7 +59,11 @@ export function parseSpan(text: string): number | null {
 /** The shortest text that `parseSpan` reads back. */
 export function spanText(ms: number): string {
   if (ms === DAY) return '24h';
-  for (const [unit, size] of [['d', DAY], ['h', HOUR], ['m', MINUTE]] as const) {
+  for (const [unit, size] of [
+    ['d', DAY],
+    ['h', HOUR],
+    ['m', MINUTE],
+  ] as const) {
     if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
   }
   return `${Math.round(ms / SECOND)}s`;
@@ -145,7 +149,7 @@ export function parseRange(text: string, now: number, lang: Lang): Range | null 
   const clean = text.trim().toLowerCase().replace(/\s+/g, ' ');
   const ms = parseSpan(clean);
   if (ms !== null) return { kind: 'last', ms };
-  const parts = clean.split(/ (?:até|ate|to|a|-|–) |\s*–\s*|(?<=\d{2})-(?=\d{1,2}[:h])/);
+  const parts = clean.split(/ (?:até|ate|to|a|-|–) |\s*–\s*|(?<=\d[\dh])-(?=\d{1,2}[:h])/);
   const first = parseMoment(parts[0] ?? '', now, lang, null);
   if (!first || parts.length > 2) return null;
   if (parts.length === 1) {

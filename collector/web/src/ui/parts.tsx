@@ -101,7 +101,7 @@ export function sparkPath(values: ArrayLike<number>, low: number, high: number, 
     }
     missing = 0;
     const x = ((i / Math.max(1, values.length - 1)) * SPARK_WIDTH).toFixed(1);
-    const y = (height - 2 - (Math.min(1, Math.max(0, (value - low) / reach)) * (height - 4))).toFixed(1);
+    const y = (height - 2 - Math.min(1, Math.max(0, (value - low) / reach)) * (height - 4)).toFixed(1);
     path += `${isPen ? 'L' : 'M'}${x} ${y}`;
     isPen = true;
   }
@@ -143,7 +143,11 @@ export function Trend({ resource, column, height = 20 }: { resource: Resource; c
   const state = level(column === 0 ? latest.cpu_ratio : latest.memory_ratio);
   const values = resource.trend?.columns[column];
   const color = state === '' ? 'var(--s1)' : `var(--${state}-mark)`;
-  return values ? <Spark values={values} height={height} high={1} color={color} /> : <div style={{ height: `${height}px` }} />;
+  return values ? (
+    <Spark values={values} height={height} high={1} color={color} />
+  ) : (
+    <div style={{ height: `${height}px` }} />
+  );
 }
 
 interface EmptyProps {

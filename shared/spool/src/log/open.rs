@@ -88,9 +88,17 @@ impl<D: Disk> Log<D> {
             }
         }
         losses.damaged(guess);
-        if let Err(error) = self.smooth() {
+        if let Err(error) = self.smooth().and_then(|()| self.settle()) {
             self.trouble = Some(error);
         }
+    }
+
+    /// Makes durable what is there: a killed run may have left it to the kernel.
+    fn settle(&mut self) -> Result<(), SpoolError> {
+        let Some(last) = self.segments.back() else { return Ok(()) };
+        let part = Part::Segment(last.number);
+        let synced = self.disk.sync(part).and_then(|()| self.disk.sync_names());
+        synced.map_err(|source| self.failed("sync", part, source))
     }
 
     /// Running totals before the first record of a segment that can be trusted, and whether its header is sound. `None` when
