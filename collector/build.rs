@@ -79,7 +79,10 @@ fn build(web: &Path) -> Result<(), String> {
     if modified(&web.join("node_modules/.package-lock.json")) < modified(&web.join("package-lock.json")) {
         npm(web, &["ci", "--no-audit", "--no-fund"])?;
     }
-    npm(web, &["run", "build"])
+    npm(web, &["run", "build"]).inspect_err(|_| {
+        // Half a page must not look like a finished one to the next build.
+        fs::remove_file(web.join("dist/index.html")).ok();
+    })
 }
 
 fn npm(web: &Path, arguments: &[&str]) -> Result<(), String> {
@@ -104,8 +107,11 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|about| about.modified()).ok()
 }
 
-/// Newest change of a file, or of a folder and everything below it.
+/// Newest change of a file, or of a folder and everything below it. Tests are no part of the page.
 fn newest(path: &Path) -> Option<SystemTime> {
+    if path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains(".test.")) {
+        return None;
+    }
     let below = fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path())).max();
     modified(path).max(below)
 }

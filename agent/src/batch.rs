@@ -16,8 +16,9 @@ use crate::recorder::Recorder;
 /// Batches below this size travel as they are: their names hardly repeat, and a frame of zstd costs 13 bytes.
 const COMPRESS_BYTES_MIN: usize = 512;
 
-/// Window of the compressor, as a power of two: a usual batch fits whole, a huge one still finds its repeats.
-const WINDOW_LOG: u32 = 15;
+/// Window of the compressor, as a power of two. Names repeat within a few lines of a table, so 8 KiB find nearly all; the
+/// compressor's buffers grow with it.
+const WINDOW_LOG: u32 = 13;
 
 /// Hash table of the compressor, as a power of two: 2^12 entries of 4 bytes stay in the first-level cache. With the
 /// library's own choice the context alone would take a tenth of the agent's memory.

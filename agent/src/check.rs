@@ -196,7 +196,8 @@ fn judge(target: &Target, answer: &Answer, now_ms: i64) -> Vec<Line> {
             vec![line(Verdict::Broken, "collector", format!("{} answers {status} {detail}; {advice}", target.authority()))]
         }
         Answer::Failed(error) => {
-            let advice = "is the address right (FAROL_COLLECTOR_URL), is the collector running, does a firewall or proxy stand between?";
+            let advice =
+                "is the address right (FAROL_COLLECTOR_URL), is the collector running, does a firewall or proxy stand between?";
             vec![line(Verdict::Broken, "collector", format!("{}; {advice}", chain(error)))]
         }
     }

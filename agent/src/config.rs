@@ -40,21 +40,76 @@ const fn opt(key: &'static str, var: &'static str, default: &'static str, meanin
 
 /// Everything that can be set, in the order of the documentation.
 pub const OPTIONS: &[Opt] = &[
-    opt("send.url", "FAROL_COLLECTOR_URL", "none; required", "Address of the collector: http or https, host, port, and a path prefix if a proxy adds one."),
-    opt("send.token", "FAROL_TOKEN", "none; this or a token file is required", "Agent token, made by `farol-collector token create NAME`."),
-    opt("send.token_file", "FAROL_TOKEN_FILE", "none", "File that holds the token. It is read again when the collector refuses the token, so it can be replaced at any time."),
-    opt("send.ca_file", "FAROL_CA_FILE", "the system's certificates", "PEM file with the only certificate authorities to trust for an https address."),
+    opt(
+        "send.url",
+        "FAROL_COLLECTOR_URL",
+        "none; required",
+        "Address of the collector: http or https, host, port, and a path prefix if a proxy adds one.",
+    ),
+    opt(
+        "send.token",
+        "FAROL_TOKEN",
+        "none; this or a token file is required",
+        "Agent token, made by `farol-collector token create NAME`.",
+    ),
+    opt(
+        "send.token_file",
+        "FAROL_TOKEN_FILE",
+        "none",
+        "File that holds the token. It is read again when the collector refuses the token, so it can be replaced at any time.",
+    ),
+    opt(
+        "send.ca_file",
+        "FAROL_CA_FILE",
+        "the system's certificates",
+        "PEM file with the only certificate authorities to trust for an https address.",
+    ),
     opt("send.timeout", "", "10s", "Longest wait for a connection, and then for an answer."),
-    opt("name", "FAROL_NAME", "found out: the host's or the container's name", "Name of this agent and of what it runs in. Must be unique within one collector and stay the same over restarts."),
+    opt(
+        "name",
+        "FAROL_NAME",
+        "found out: the host's or the container's name",
+        "Name of this agent and of what it runs in. Must be unique within one collector and stay the same over restarts.",
+    ),
     opt("resource.service", "FAROL_SERVICE", "OTEL_SERVICE_NAME", "Name of the service that runs here (`service.name`)."),
     opt("resource.tenant", "FAROL_TENANT", "none", "Tenant that everything measured here belongs to."),
-    opt("resource.environment", "FAROL_ENVIRONMENT", "from OTEL_RESOURCE_ATTRIBUTES", "Deployment environment, such as production (`deployment.environment.name`)."),
-    opt("resource.attributes", "OTEL_RESOURCE_ATTRIBUTES", "none", "Further attributes of the resource: a table in the file, `key=value,key=value` in the variable."),
+    opt(
+        "resource.environment",
+        "FAROL_ENVIRONMENT",
+        "from OTEL_RESOURCE_ATTRIBUTES",
+        "Deployment environment, such as production (`deployment.environment.name`).",
+    ),
+    opt(
+        "resource.attributes",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "none",
+        "Further attributes of the resource: a table in the file, `key=value,key=value` in the variable.",
+    ),
     opt("interval", "FAROL_INTERVAL", "1s", "Time between two readings, 100ms to 5m."),
-    opt("live_interval", "FAROL_LIVE_INTERVAL", "100ms", "Time between two readings while somebody watches on the page. The value of `interval` or more forbids the boost."),
-    opt("spool.dir", "FAROL_SPOOL_DIR", "the first of STATE_DIRECTORY, else none", "Directory that keeps what could not be delivered yet. Without one it is kept in memory only and lost with the agent."),
-    opt("spool.max", "FAROL_SPOOL_MAX", "64MiB", "Most space of all that waits for delivery. When it is full, the oldest is dropped and counted."),
-    opt("spool.memory", "FAROL_SPOOL_MEMORY", "4MiB", "Most memory of what waits for delivery. Beyond it, it goes to `spool.dir`; without one, the oldest is dropped and counted."),
+    opt(
+        "live_interval",
+        "FAROL_LIVE_INTERVAL",
+        "100ms",
+        "Time between two readings while somebody watches on the page. The value of `interval` or more forbids the boost.",
+    ),
+    opt(
+        "spool.dir",
+        "FAROL_SPOOL_DIR",
+        "the first of STATE_DIRECTORY, else none",
+        "Directory that keeps what could not be delivered yet. Without one it is kept in memory only and lost with the agent.",
+    ),
+    opt(
+        "spool.max",
+        "FAROL_SPOOL_MAX",
+        "64MiB",
+        "Most space of all that waits for delivery. When it is full, the oldest is dropped and counted.",
+    ),
+    opt(
+        "spool.memory",
+        "FAROL_SPOOL_MEMORY",
+        "4MiB",
+        "Most memory of what waits for delivery. Beyond it, it goes to `spool.dir`; without one, the oldest is dropped and counted.",
+    ),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -136,8 +191,7 @@ impl Settings {
     /// # Errors
     /// All [`Faults`], each with its key.
     pub fn load(file: Option<(&str, &str)>, vars: &dyn Vars) -> Result<Self, Faults> {
-        let aliases: Vec<Alias> =
-            OPTIONS.iter().filter_map(|option| Some(Alias { var: option.var?, key: option.key })).collect();
+        let aliases: Vec<Alias> = OPTIONS.iter().filter_map(|option| Some(Alias { var: option.var?, key: option.key })).collect();
         let written: Written = load(file, vars, &aliases)?;
         check(written, vars, true)
     }
@@ -218,7 +272,8 @@ fn check_target(checker: &mut Checker, send: &written::Send) -> Option<Target> {
         checker.fault("send.timeout", format_args!("{} is out of bounds: choose 100ms to 5m", send.timeout));
     }
     let Some(url) = &send.url else {
-        checker.fault("send.url", "is not set: give the collector's address as FAROL_COLLECTOR_URL, such as http://collector:8650");
+        checker
+            .fault("send.url", "is not set: give the collector's address as FAROL_COLLECTOR_URL, such as http://collector:8650");
         return None;
     };
     match Target::new(url, token?, send.ca_file.clone(), send.timeout.0) {
@@ -248,12 +303,7 @@ fn check_spool(checker: &mut Checker, spool: &written::Spool, vars: &dyn Vars) -
     SpoolSettings { dir, disk_bytes_max: spool.max.0, memory_bytes_max: spool.memory.0.min(spool.max.0) }
 }
 
-fn check_described(
-    checker: &mut Checker,
-    name: Option<String>,
-    resource: written::Resource,
-    vars: &dyn Vars,
-) -> Described {
+fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {
     let mut attributes = BTreeMap::new();
     match resource.attributes.pairs() {
         Ok(pairs) => attributes.extend(pairs),

@@ -71,12 +71,12 @@ mod tests {
     fn the_journal_gets_a_level_and_no_time() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .event_format(Journal)
-            .finish();
-        tracing::subscriber::with_default(subscriber, || tracing::warn!(target: "farol_agent::send", attempts = 3, "delivery failed"));
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).event_format(Journal).finish();
+        tracing::subscriber::with_default(
+            subscriber,
+            || tracing::warn!(target: "farol_agent::send", attempts = 3, "delivery failed"),
+        );
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, "<4>farol_agent::send: delivery failed attempts=3\n");
     }

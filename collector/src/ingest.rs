@@ -11,7 +11,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -53,6 +53,9 @@ const RETRY_AFTER_BUSY_S: u64 = 1;
 /// What it is asked to wait when the disk fails: nobody makes room within a second.
 const RETRY_AFTER_DISK_S: u64 = 5;
 
+/// A failure that lasts is told again after this long, in milliseconds.
+const TELL_AGAIN_AFTER_MS: u64 = 60_000;
+
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -69,6 +72,8 @@ struct Inner {
     in_flight: Arc<Semaphore>,
     large: Semaphore,
     counts: Counts,
+    refusals: Repeated,
+    disk_failures: Repeated,
     /// Set when a part failed without which nothing may go on.
     broken: watch::Sender<bool>,
 }
@@ -98,6 +103,27 @@ pub struct IngestStats {
     pub samples: u64,
     /// Batches that are on disk but were not shown live, because showing fell behind.
     pub unshown: u64,
+}
+
+/// Something that may go wrong thousands of times and is told once a minute, with a count.
+#[derive(Debug, Default)]
+struct Repeated {
+    told_ms: AtomicI64,
+    times: AtomicU64,
+}
+
+impl Repeated {
+    /// How often it happened since it was told last, when it is time to tell.
+    fn tell(&self, now_ms: i64) -> Option<u64> {
+        let times = self.times.fetch_add(1, Ordering::Relaxed) + 1;
+        let told_ms = self.told_ms.load(Ordering::Relaxed);
+        if now_ms.abs_diff(told_ms) < TELL_AGAIN_AFTER_MS {
+            return None;
+        }
+        self.told_ms.store(now_ms, Ordering::Relaxed);
+        self.times.fetch_sub(times, Ordering::Relaxed);
+        Some(times)
+    }
 }
 
 /// How a body is encoded.
@@ -172,6 +198,8 @@ impl Ingest {
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
             large: Semaphore::new(LARGE_DECODES_MAX),
             counts: Counts::default(),
+            refusals: Repeated::default(),
+            disk_failures: Repeated::default(),
             broken: watch::Sender::new(false),
         }))
     }
@@ -187,7 +215,10 @@ impl Ingest {
             Ok(_) => {}
             Err(Refusal::Never { status, detail }) => {
                 self.0.counts.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(target: "ingest", status = status.as_u16(), detail, "batch refused");
+                // An agent that sends what is never accepted may do so every second.
+                if let Some(times) = self.0.refusals.tell(self.0.clock.now_ms()) {
+                    tracing::warn!(target: "ingest", status = status.as_u16(), detail, times, "batch refused");
+                }
             }
             Err(Refusal::Later { detail, .. }) => {
                 self.0.counts.busy.fetch_add(1, Ordering::Relaxed);
@@ -278,7 +309,9 @@ impl Ingest {
                 Err(Refusal::never(StatusCode::UNPROCESSABLE_ENTITY, report::chain(&why).to_string()))
             }
             Ok(Err(CommitError::Disk(why))) => {
-                tracing::error!(target: "ingest", error = why, "history cannot be written");
+                if let Some(times) = self.0.disk_failures.tell(self.0.clock.now_ms()) {
+                    tracing::error!(target: "ingest", error = why, times, "history cannot be written");
+                }
                 Err(Refusal::Later { detail: "the history cannot be written".to_owned(), after_s: RETRY_AFTER_DISK_S })
             }
             Err(_) => {

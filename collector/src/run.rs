@@ -32,6 +32,9 @@ mod listen;
 /// How long requests that are under way may take to end once stopping has begun.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the accounts may take to close: they write a few rows.
+const JOIN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why a collector cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -106,7 +109,11 @@ pub async fn serve(
     drop(ingest);
     closing.send_replace(true);
     let result = stages.drain(listening).await;
-    state_thread.join()?;
+    // A request that was cut off may still hold the accounts: what it wanted is lost with it, what was done is on disk.
+    match timeout(JOIN_WITHIN, tokio::task::spawn_blocking(move || state_thread.join())).await {
+        Ok(joined) => joined.unwrap_or(Err(StateError::Closed))?,
+        Err(_) => tracing::warn!(target: "run", "accounts were still in use"),
+    }
     result?;
     tracing::info!(target: "run", "collector stopped");
     Ok(())

@@ -69,8 +69,7 @@ pub(crate) struct Plan {
     root: PathBuf,
     random: RefCell<Random>,
     is_stopping: Cell<bool>,
-    last_taken: Rc<Cell<u64>>,
-    last_acknowledged: Rc<Cell<u64>>,
+    last_acknowledged: Cell<Value>,
 }
 
 impl Plan {
@@ -87,8 +86,7 @@ impl Plan {
             root,
             random: RefCell::new(Random::seeded(seed)),
             is_stopping: Cell::new(false),
-            last_taken: Rc::default(),
-            last_acknowledged: Rc::default(),
+            last_acknowledged: Cell::default(),
         }
     }
 
@@ -101,10 +99,10 @@ impl Plan {
         self.is_stopping.set(true);
     }
 
-    /// Whether what it delivered last is about what it took last.
+    /// Whether the newest sample but a few is delivered.
     pub(crate) fn is_idle(&self) -> bool {
-        let (taken, acknowledged) = (self.last_taken.get(), self.last_acknowledged.get());
-        acknowledged > 0 && acknowledged + 3 >= taken
+        let newest = LEDGER.with_borrow(|ledger| ledger.taken.get(&self.name())?.iter().nth_back(1).copied());
+        newest.is_some_and(|newest| self.last_acknowledged.get() >= newest)
     }
 
     /// One run of the agent, until it is stopped or crashes.
@@ -117,19 +115,21 @@ impl Plan {
             root: self.root.clone(),
             ..Settings::embedded()
         };
-        let boot = self.random.borrow_mut().number();
-        self.last_taken.set(0);
-        let clock = Arc::clone(&self.clock);
-        let sink = Witness { inner: Http::new(target, SimNetwork, clock), plan: Rc::clone(&self) };
-        let agent = Agent { settings: &settings, clock: Arc::<SimClock>::clone(&self.clock), boot, sources: SOURCES };
-        let stopped = async {
-            while !self.is_stopping.get() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+        loop {
+            let boot = self.random.borrow_mut().number();
+            let inner = Http::new(target.clone(), SimNetwork, Arc::<SimClock>::clone(&self.clock));
+            let sink = Witness { inner, plan: Rc::clone(&self) };
+            let agent = Agent { settings: &settings, clock: Arc::<SimClock>::clone(&self.clock), boot, sources: SOURCES };
+            let stopped = async {
+                while !self.is_stopping.get() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            // A connection that a cut left dead outlives the time to drain: the next run delivers what is on disk.
+            if agent.run(sink, stopped).await?.waiting == 0 {
+                return Ok(());
             }
-        };
-        let finished = agent.run(sink, stopped).await?;
-        assert_eq!(finished.waiting, 0, "{} ended with batches undelivered in a healed network", self.name());
-        Ok(())
+        }
     }
 }
 
@@ -157,9 +157,6 @@ impl<S: Sink> Sink for Witness<S> {
             let values = values(&parcel.body);
             self.plan.last_acknowledged.set(values.last().copied().unwrap_or_default());
             LEDGER.with_borrow_mut(|ledger| ledger.acknowledged.entry(self.plan.name()).or_default().extend(values));
-            self.plan.last_taken.set(LEDGER.with_borrow(|ledger| {
-                ledger.taken.get(&self.plan.name()).and_then(|taken| taken.last().copied()).unwrap_or_default()
-            }));
         } else if !matches!(answer, Answer::Failed(_) | Answer::Busy { .. }) {
             panic!("{}: {answer:?}", self.plan.name());
         }

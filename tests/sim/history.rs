@@ -43,6 +43,7 @@ pub(crate) fn check(folder: &Path, clock: &Arc<SimClock>, agents: &[Rc<agent::Pl
         assert!(row.lost.iter().all(|(cause, _)| *cause == LostCause::SpoolFull), "seed {seed}: {row:?}");
         assert_eq!(row.missing(), 0, "seed {seed}: {row:?}");
         assert_eq!(row.expected, row.stored + lost, "seed {seed}: {row:?}");
+        eprintln!("seed {seed}: {name} took {}, {} stored, {lost} lost (own figures included)", taken.len(), once.len());
         if lost == 0 {
             assert_eq!(once, taken, "seed {seed}: {name} did not crash and lost nothing, yet not all is in history");
         }

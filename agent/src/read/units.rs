@@ -54,6 +54,8 @@ struct Unit {
     group: Group,
     reader: GroupReader,
     interfaces: Option<Interfaces>,
+    /// Whether the process that was asked has ended, so that another is to be looked for.
+    is_restarted: bool,
     limits: limits::Limits,
     cpu_limit: SeriesSlot,
     memory_limit: SeriesSlot,
@@ -128,11 +130,12 @@ impl Unit {
         if let (Some(slot), Some(started)) = (self.uptime, self.started) {
             recorder.set(slot, age(now, started));
         }
-        // The process whose view this is may end before the container does: then the next walk finds another.
+        // The process whose view this is may end before the container does, or the container was started again.
         if let Some(interfaces) = &mut self.interfaces
             && interfaces.read(recorder, buffer).is_err()
         {
             self.interfaces = None;
+            self.is_restarted = true;
         }
         Ok(())
     }
@@ -174,8 +177,10 @@ impl Units {
             self.signs_text = signs;
             self.walk(recorder);
         }
-        if is_old {
+        if is_old || self.units.iter().any(|unit| unit.is_restarted) {
             self.refresh(recorder);
+        }
+        if is_old {
             self.walked_at = Some(Instant::now());
         }
     }
@@ -267,16 +272,28 @@ impl Units {
             group,
             reader,
             limits,
+            is_restarted: false,
         })
     }
 
-    /// Reads limits again, and finds a process for units whose first one ended.
+    /// Reads limits again, and asks the first process of each unit anew: a unit may have been started again.
     fn refresh(&mut self, recorder: &mut Recorder) {
         let mut seen = limits::Seen::default();
-        for unit in &mut self.units {
+        let mut units = std::mem::take(&mut self.units);
+        for unit in &mut units {
             unit.limits = limits::effective(&unit.group, &self.around.machine, &mut seen);
             unit.limits.describe(recorder, unit.resource);
+            let pid = first_process(&unit.group);
+            let ticks = self.around.machine.ticks;
+            unit.started = pid.and_then(|pid| process_stat::started(&self.roots, &pid.to_string(), ticks));
+            if unit.uptime.is_none() && unit.started.is_some() {
+                unit.uptime = Some(recorder.series(unit.resource, &catalog::CONTAINER_UPTIME, &[]));
+            }
+            if std::mem::take(&mut unit.is_restarted) {
+                unit.interfaces = pid.and_then(|pid| self.interfaces(pid, unit.resource, true));
+            }
         }
+        self.units = units;
     }
 
     fn describe(&self, named: &Named) -> Resource {

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use farol_shared::{
-    limit,
-    report::chain,
-    wire::Ack,
-};
+use farol_shared::{limit, report::chain, wire::Ack};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 

@@ -230,10 +230,8 @@ async fn failures_back_off_to_half_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_memory_drops_the_oldest_and_says_so() {
-    let settings = Settings {
-        spool: SpoolSettings { dir: None, disk_bytes_max: 8 << 10, memory_bytes_max: 8 << 10 },
-        ..settings()
-    };
+    let settings =
+        Settings { spool: SpoolSettings { dir: None, disk_bytes_max: 8 << 10, memory_bytes_max: 8 << 10 }, ..settings() };
     let start = Instant::now();
     let acknowledged = Rc::new(RefCell::new(Vec::new()));
     let noted = Rc::clone(&acknowledged);
@@ -295,7 +293,8 @@ async fn a_killed_agent_leaves_all_but_the_last_moment_on_disk() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watcher_makes_it_live_until_the_hint_stops() {
-    let hint = |batch: &Batch| Answer::Stored(Ack { seq: batch.seq, watched: batch.frames[0].time_ms < START_MS + 3_000, now_ms: 0 });
+    let hint =
+        |batch: &Batch| Answer::Stored(Ack { seq: batch.seq, watched: batch.frames[0].time_ms < START_MS + 3_000, now_ms: 0 });
     let sink = FakeSink::new(hint);
     run_for(&settings(), 7, &clock(), &sink, 15_000).await;
     let seen = sink.seen.borrow();

@@ -37,11 +37,7 @@ impl Proxies {
         let proxy = |name| var(name).or_else(|| var("ALL_PROXY")).and_then(|url| Proxy::parse(&url));
         let direct = var("NO_PROXY").unwrap_or_default();
         let direct = direct.split(',').map(|host| host.trim().trim_start_matches('.').to_ascii_lowercase());
-        Self {
-            http: proxy("HTTP_PROXY"),
-            https: proxy("HTTPS_PROXY"),
-            direct: direct.filter(|host| !host.is_empty()).collect(),
-        }
+        Self { http: proxy("HTTP_PROXY"), https: proxy("HTTPS_PROXY"), direct: direct.filter(|host| !host.is_empty()).collect() }
     }
 
     /// The proxy on the way to the collector, if any. The own machine is always reached directly.

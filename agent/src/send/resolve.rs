@@ -117,8 +117,7 @@ impl Resolver {
         if let Some(full) = host.strip_suffix('.') {
             return vec![full.to_owned()];
         }
-        let mut names: Vec<String> =
-            self.search.iter().map(|domain| format!("{host}.{}", domain.trim_matches('.'))).collect();
+        let mut names: Vec<String> = self.search.iter().map(|domain| format!("{host}.{}", domain.trim_matches('.'))).collect();
         let is_full_first = host.matches('.').count() >= self.ndots;
         names.insert(if is_full_first { 0 } else { names.len() }, host.to_owned());
         names

@@ -139,7 +139,10 @@ async fn a_compressed_body_says_so() {
 async fn what_is_never_acceptable_is_refused_with_the_reason() {
     for status in [400, 413, 415, 422] {
         let answer = answer_to(Reply::Send(status, "", b"{\"detail\":\n \"no\"}".to_vec())).await;
-        assert!(matches!(&answer, Answer::Refused { status: found, detail } if *found == status && detail == "{\"detail\": \"no\"}"), "{answer:?}");
+        assert!(
+            matches!(&answer, Answer::Refused { status: found, detail } if *found == status && detail == "{\"detail\": \"no\"}"),
+            "{answer:?}"
+        );
     }
 }
 
@@ -161,7 +164,10 @@ async fn a_busy_collector_says_for_how_long_within_bounds() {
     ] {
         let answer = answer_to(Reply::Send(status, header, vec![])).await;
         let expected = expected.map(Duration::from_secs);
-        assert!(matches!(answer, Answer::Busy { status: s, retry_after } if s == status && retry_after == expected), "{answer:?}");
+        assert!(
+            matches!(answer, Answer::Busy { status: s, retry_after } if s == status && retry_after == expected),
+            "{answer:?}"
+        );
     }
 }
 

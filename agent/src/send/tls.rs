@@ -146,7 +146,11 @@ mod tests {
         let pem = good.ca_pem.clone();
         assert!(matches!(deliver(good, &pem).await, Answer::Stored(_)));
         let other = server("collector").ca_pem;
-        for (server, pem) in [(server("collector"), other), { let wrong = server("elsewhere"); let pem = wrong.ca_pem.clone(); (wrong, pem) }] {
+        for (server, pem) in [(server("collector"), other), {
+            let wrong = server("elsewhere");
+            let pem = wrong.ca_pem.clone();
+            (wrong, pem)
+        }] {
             let answer = deliver(server, &pem).await;
             let Answer::Failed(error @ SendError::Connect { .. }) = &answer else { panic!("{answer:?}") };
             let text = farol_shared::report::chain(error).to_string();

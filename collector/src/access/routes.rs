@@ -169,7 +169,7 @@ fn refuse_password(error: &PasswordError) -> Problem {
     match error {
         PasswordError::Busy => Problem::unavailable("too many people are signing in at once", 1),
         PasswordError::TooShort | PasswordError::TooLong => wrong_field("password", error),
-        PasswordError::Hash(_) => failed("password", error),
+        PasswordError::Hash(_) | PasswordError::Random(_) => failed("password", error),
     }
 }
 

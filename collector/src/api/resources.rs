@@ -18,8 +18,9 @@ use crate::{
     problem::Problem,
 };
 
-/// A resource that its agent left out this long ago is no longer listed unless asked for, in milliseconds.
-pub const LISTED_AFTER_END_MS: i64 = 10 * 60_000;
+/// A resource that its agent left out this long ago is no longer listed unless asked for, in milliseconds. Long enough to
+/// see that something ended, short enough that jobs which come and go do not fill the page.
+pub const LISTED_AFTER_END_MS: i64 = 2 * 60_000;
 
 /// All resources.
 #[derive(Debug, Serialize, ToSchema)]

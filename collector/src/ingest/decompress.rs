@@ -67,10 +67,10 @@ fn malformed(detail: &'static str) -> Refusal {
 mod tests {
     use super::*;
 
-    fn status(result: Result<Vec<u8>, Refusal>) -> u16 {
+    fn status(result: &Result<Vec<u8>, Refusal>) -> u16 {
         match result {
             Err(Refusal::Never { status, .. }) => status.as_u16(),
-            Ok(_) | Err(_) => 0,
+            Ok(_) | Err(Refusal::Later { .. }) => 0,
         }
     }
 
@@ -92,22 +92,22 @@ mod tests {
     fn a_bomb_is_refused_before_it_grows() {
         let bomb = zstd::bulk::compress(&vec![0; BATCH_DECODED_BYTES_MAX + 1], 1).unwrap();
         assert!(bomb.len() < 10_000);
-        assert_eq!(status(plain(&bomb)), 413);
+        assert_eq!(status(&plain(&bomb)), 413);
     }
 
     #[test]
     fn a_damaged_body_is_malformed() {
         let mut body = zstd::bulk::compress(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 1).unwrap();
-        assert_eq!(status(plain(b"no zstd at all")), 400);
-        assert_eq!(status(plain(&[])), 400);
+        assert_eq!(status(&plain(b"no zstd at all")), 400);
+        assert_eq!(status(&plain(&[])), 400);
         body.truncate(body.len() - 3);
-        assert_eq!(status(plain(&body)), 400);
+        assert_eq!(status(&plain(&body)), 400);
     }
 
     #[test]
     fn two_frames_in_one_body_do_not_escape_the_bound() {
         let frame = zstd::bulk::compress(&vec![0; 100_000], 1).unwrap();
         let twice = [frame.clone(), frame].concat();
-        assert!(plain(&twice).is_ok_and(|plain| plain.len() <= BATCH_DECODED_BYTES_MAX) || status(plain(&twice)) == 400);
+        assert!(plain(&twice).is_ok_and(|plain| plain.len() <= BATCH_DECODED_BYTES_MAX) || status(&plain(&twice)) == 400);
     }
 }

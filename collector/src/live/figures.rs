@@ -380,18 +380,13 @@ fn digits(value: Option<f64>, digits: i32) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn owned(series: &[(&str, Kind, &[(&str, &str)])]) -> Vec<(String, Kind, Vec<(String, String)>)> {
-        series
-            .iter()
-            .map(|(metric, kind, attributes)| {
-                ((*metric).to_owned(), *kind, attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-            })
-            .collect()
-    }
+    type Series<'a> = (&'a str, Kind, &'a [(&'a str, &'a str)]);
 
-    fn plan(series: &[(&str, Kind, &[(&str, &str)])]) -> Plan {
-        let owned = owned(series);
-        Plan::new(owned.iter().map(|(metric, kind, attributes)| Column { metric, kind: *kind, attributes }))
+    fn plan(series: &[Series<'_>]) -> Plan {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let attributes: Vec<Vec<(String, String)>> = series.iter().map(|(.., pairs)| pairs.iter().map(owned).collect()).collect();
+        let columns = series.iter().zip(&attributes);
+        Plan::new(columns.map(|((metric, kind, _), attributes)| Column { metric, kind: *kind, attributes }))
     }
 
     #[test]
@@ -440,7 +435,7 @@ mod tests {
         let (a, b) = (fs("/", "used", "ext4"), fs("/", "free", "ext4"));
         let (c, d) = (fs("/var", "used", "xfs"), fs("/var", "free", "xfs"));
         let (e, f) = (fs("/snap", "used", "squashfs"), fs("/snap", "free", "squashfs"));
-        let rows: Vec<(&str, Kind, &[(&str, &str)])> = [&a, &b, &c, &d, &e, &f]
+        let rows: Vec<Series<'_>> = [&a, &b, &c, &d, &e, &f]
             .into_iter()
             .map(|attributes| ("system.filesystem.usage", Kind::Gauge, &attributes[..]))
             .collect();

@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use crate::{
     agents::{Agent, Fingerprints, Layout, Stream},
     books,
-    catalog::{Catalog, Names, Staged, Unresolved},
+    catalog::{About, Catalog, Live, Names, Staged},
     codec::{
         journal::{BatchHead, Counts, Previous, put_batch, put_frame, put_layout, put_repeated, put_stream, put_tables},
         row::RowEncoder,
@@ -50,7 +50,7 @@ pub(crate) struct Stored {
 
 #[derive(Debug)]
 struct EncodedRow {
-    table: usize,
+    live: Arc<Live>,
     segment: Arc<Segment>,
     time_ms: i64,
     bytes: Range<usize>,
@@ -95,15 +95,6 @@ enum Stop {
 impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
-    }
-}
-
-impl From<Unresolved> for Stop {
-    fn from(unresolved: Unresolved) -> Self {
-        match unresolved {
-            Unresolved::Refused(refused) => Self::Refused(refused),
-            Unresolved::Sqlite(error) => Self::Sqlite(error),
-        }
     }
 }
 
@@ -201,7 +192,7 @@ impl Batches {
                 agent
             }
         };
-        Ok(self.encode(group, agent, batch, newest.unwrap_or(group.now_ms)))
+        Ok(self.encode(group, agent, batch))
     }
 
     fn add_agent(&mut self, group: &Group<'_>, name: &str) -> Result<usize, Stop> {
@@ -224,7 +215,7 @@ impl Batches {
         let time_ms = batch.frames.first().map_or(group.now_ms, |frame| frame.time_ms);
         let mut old: HashMap<u32, _> = agent.tables.drain(..).map(|(table, live)| (table.resource, (table, live))).collect();
         for table in &tables.0 {
-            let about = (table, &agent.name, batch.interval_ms, time_ms);
+            let about = About { table, agent: &agent.name, interval_ms: batch.interval_ms, time_ms, now_ms: group.now_ms };
             let ids = self.names.resolve(group.conn, group.catalog, &mut self.staged, about)?;
             let same = old.remove(&ids.resource).filter(|(old, _)| **old == ids);
             let live = self.staged.live(ids.resource);
@@ -272,7 +263,7 @@ impl Batches {
         (stream.chain, stream.version) = (self.chain, version);
     }
 
-    fn encode(&mut self, group: &Group<'_>, agent_index: usize, mut batch: Incoming, time_ms: i64) -> Accepted {
+    fn encode(&mut self, group: &Group<'_>, agent_index: usize, mut batch: Incoming) -> Accepted {
         let agent = &mut self.agents[agent_index];
         if !agent.streams.contains_key(&batch.boot) {
             agent.forget_boots();
@@ -289,6 +280,7 @@ impl Batches {
             }
             is_kept
         });
+        let time_ms = batch.frames.iter().map(|frame| frame.time_ms).max().unwrap_or(group.now_ms);
         let stream = agent.streams.get_mut(&batch.boot).expect("it was just defined");
         let lost = books::causes(&batch.lost);
         counts.expected = batch.taken.saturating_sub(stream.taken);
@@ -317,7 +309,7 @@ impl Batches {
         put_batch(&mut self.body, &head, stream.previous);
         (stream.last_seq, stream.taken, stream.lost) = (batch.seq, batch.taken, lost);
         (stream.seen_ms, stream.is_dirty, stream.previous) = (group.now_ms, true, head.as_previous());
-        let rows = encode_rows(&mut self.body, &mut agent.layouts, &batch.frames, time_ms, &samples);
+        let rows = encode_rows(&mut self.body, agent, &batch.frames, time_ms, &samples);
         let committed = Committed {
             agent: Arc::clone(&agent.name),
             boot: batch.boot,
@@ -393,7 +385,8 @@ impl Batches {
             let bytes = &self.body[row.bytes.clone()];
             let appended = shared.head.append(&row.segment, row.time_ms, bytes, row.samples);
             debug_assert!(appended.is_ok(), "what was just encoded can be decoded");
-            if let Some((_, live)) = agent.tables.get(row.table).filter(|_| row.samples > 0) {
+            if row.samples > 0 {
+                let live = &row.live;
                 live.last_seen_ms.fetch_max(row.time_ms, Ordering::Relaxed);
                 live.first_seen_ms.fetch_min(row.time_ms, Ordering::Relaxed);
                 live.interval_ms.store(head.interval_ms, Ordering::Relaxed);
@@ -448,16 +441,17 @@ impl Batches {
     }
 }
 
-fn encode_rows(body: &mut Vec<u8>, layouts: &mut [Layout], frames: &[Frame], batch_ms: i64, samples: &[u64]) -> Vec<EncodedRow> {
+fn encode_rows(body: &mut Vec<u8>, agent: &mut Agent, frames: &[Frame], batch_ms: i64, samples: &[u64]) -> Vec<EncodedRow> {
     let mut rows = Vec::with_capacity(samples.len());
     let mut samples = samples.iter();
     for frame in frames {
         put_frame(body, frame.time_ms, batch_ms, frame.rows.len());
-        for (table, ((row, layout), samples)) in frame.rows.iter().zip(layouts.iter_mut()).zip(samples.by_ref()).enumerate() {
+        let columns = agent.layouts.iter_mut().zip(&agent.tables);
+        for ((row, (layout, (_, live))), samples) in frame.rows.iter().zip(columns).zip(samples.by_ref()) {
             let start = body.len();
             layout.encoder.encode(&row.0, body);
             let segment = Arc::clone(&layout.segment);
-            rows.push(EncodedRow { table, segment, time_ms: frame.time_ms, bytes: start..body.len(), samples: *samples });
+            rows.push(EncodedRow { live: Arc::clone(live), segment, time_ms: frame.time_ms, bytes: start..body.len(), samples: *samples });
         }
     }
     rows

@@ -124,8 +124,11 @@ pub(crate) fn slices(conn: &Connection, id: i64, keys: &[u64]) -> Result<Slices,
     Ok(Slices { rows, times, columns: columns.collect::<Result<_, QueryError>>()? })
 }
 
+/// The time column and some columns by key.
+type Read = (Vec<i64>, Vec<(u64, Vec<f64>)>);
+
 /// Reads some columns of raw samples, the time column first; columns that the block lacks are absent.
-pub(crate) fn read(conn: &Connection, id: i64, keys: &[u64]) -> Result<(Vec<i64>, Vec<(u64, Vec<f64>)>), QueryError> {
+pub(crate) fn read(conn: &Connection, id: i64, keys: &[u64]) -> Result<Read, QueryError> {
     let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
     let slices = slices(conn, id, keys)?;
     let times = block::decode_times(&slices.times, slices.rows).map_err(damaged)?;

@@ -90,9 +90,9 @@ impl Catalog {
         self.series_total
     }
 
-    /// Numbers of the keys that `is_wanted`.
-    pub(crate) fn keys(&self, is_wanted: impl Fn(&SeriesKey) -> bool) -> HashSet<KeyId> {
-        (0_u32..).zip(&self.keys).filter(|(_, key)| is_wanted(key)).map(|(id, _)| id).collect()
+    /// For the number of each key, whether it `is_wanted`.
+    pub(crate) fn keys(&self, is_wanted: impl Fn(&SeriesKey) -> bool) -> Vec<bool> {
+        self.keys.iter().map(|key| is_wanted(key)).collect()
     }
 
     pub(crate) fn key(&self, id: KeyId) -> &Arc<SeriesKey> {
@@ -192,6 +192,17 @@ impl Staged {
     }
 }
 
+/// What is known of a table besides its content.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) agent: &'a Arc<str>,
+    pub(crate) interval_ms: u64,
+    /// Time of the first frame.
+    pub(crate) time_ms: i64,
+    pub(crate) now_ms: i64,
+}
+
 /// The writer's way from names to numbers, staged changes included.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -206,18 +217,6 @@ pub(crate) struct Names {
 
 /// Lists of columns remembered for sharing; beyond it those that nobody uses are forgotten.
 const SHAPES_MAX: usize = 4_096;
-
-/// Why names were not resolved.
-pub(crate) enum Unresolved {
-    Refused(Refused),
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Unresolved {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
 
 impl Names {
     /// Numbers used in the past are found in the tables too, so that none is given twice.
@@ -244,9 +243,10 @@ impl Names {
         conn: &Connection,
         catalog: &Catalog,
         staged: &mut Staged,
-        (table, agent, interval_ms, time_ms): (&Table, &Arc<str>, u64, i64),
-    ) -> Result<TableIds, Unresolved> {
-        let mut entry = self.entry(conn, catalog, staged, (table, agent, interval_ms, time_ms))?;
+        about: About<'_>,
+    ) -> rusqlite::Result<TableIds> {
+        let mut entry = self.entry(conn, catalog, staged, about)?;
+        let About { table, time_ms, now_ms, .. } = about;
         let known: HashMap<KeyId, usize> = entry.series.iter().enumerate().map(|(index, series)| (series.key, index)).collect();
         let time_s = seconds(time_ms);
         let mut keys = Vec::with_capacity(table.series.len());
@@ -273,9 +273,11 @@ impl Names {
         }
         let reported: HashSet<SeriesId> = ids.iter().copied().collect();
         let gone = entry.series.iter_mut().filter(|series| series.last_s == CURRENT && !reported.contains(&series.id));
+        // The batch may be a late one: what its table lacks was seen until now, at most.
+        let gone_s = seconds(now_ms.max(time_ms).max(entry.live.last_seen_ms.load(Ordering::Relaxed)));
         for series in gone {
-            conn.prepare_cached("UPDATE series SET last_s = ?2 WHERE id = ?1")?.execute([series.id, time_s])?;
-            series.last_s = time_s;
+            conn.prepare_cached("UPDATE series SET last_s = ?2 WHERE id = ?1")?.execute([series.id, gone_s])?;
+            series.last_s = gone_s;
         }
         let shape = self.shape(catalog, staged, keys);
         let table = TableIds { resource: entry.id, series: ids.into(), keys: shape };
@@ -302,7 +304,7 @@ impl Names {
         conn: &Connection,
         catalog: &Catalog,
         staged: &mut Staged,
-        (table, agent, interval_ms, time_ms): (&Table, &Arc<str>, u64, i64),
+        About { table, agent, interval_ms, time_ms, .. }: About<'_>,
     ) -> rusqlite::Result<ResourceEntry> {
         let resource = &table.resource;
         if let Some(id) = self.resources.get(&resource.key) {

@@ -112,7 +112,7 @@ impl Journal {
     }
 
     /// Takes note that the transaction of a commit is on disk.
-    pub(crate) fn accept(&mut self, written: Written) {
+    pub(crate) fn accept(&mut self, written: &Written) {
         if written.is_new_slot {
             self.used.entry(self.generation).or_default().push(written.next.slot);
         }
@@ -175,9 +175,8 @@ impl Journal {
             blob.read_at_exact(&mut header, 0)?;
             match generation_of(&header)? {
                 Some((generation, ordinal)) if generation >= oldest => {
-                    if living.insert((generation, ordinal), slot).is_some() {
-                        return Err(JournalError::Damaged("two slots of the journal claim the same place"));
-                    }
+                    let other = living.insert((generation, ordinal), slot);
+                    other.map_or(Ok(()), |_| Err(JournalError::Damaged("two slots of the journal claim the same place")))?;
                 }
                 _ if blob.len() == SLOT_BYTES => journal.free.push(slot),
                 _ => {}

@@ -62,6 +62,8 @@ pub struct Options {
     pub queue_max: usize,
     /// Most memory for decoded columns that queries may use again, in bytes.
     pub cache_bytes_max: usize,
+    /// Largest file, in bytes; beyond it commits fail as on a full disk until retention makes room. 0 for no limit.
+    pub file_bytes_max: u64,
     /// Most resources.
     pub resources_max: usize,
     /// Most series over all resources, those of the past included.
@@ -78,6 +80,7 @@ impl Default for Options {
             seal_after_ms: 600_000,
             queue_max: 8_192,
             cache_bytes_max: 8 << 20,
+            file_bytes_max: 0,
             resources_max: farol_shared::limit::COLLECTOR_RESOURCES_MAX,
             series_max: 4_000_000,
         }

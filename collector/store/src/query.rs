@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use farol_shared::{batch::SeriesKey, metric::Kind};
+use farol_shared::{batch::SeriesKey, limit::FUTURE_MS_MAX, metric::Kind};
 use rusqlite::Connection;
 
 use crate::{
@@ -97,10 +97,10 @@ fn wanted(shared: &Shared, query: &Query) -> Result<Vec<Wanted>, QueryError> {
         if !query.resources.is_empty() && !query.resources.contains(&resource.id) {
             continue;
         }
-        let matching = resource.series.iter().filter(|series| keys.contains(&series.key));
+        let matching = resource.series.iter().filter(|series| keys[series.key as usize]);
         let mut series: Vec<_> = matching.map(|series| Arc::new(catalog.series_info(resource, *series))).collect();
-        // What was silent in the whole stretch needs no reading; to the second, so with a second to spare.
-        series.retain(|series| series.last_seen_ms >= query.from_ms - LOOKBACK_MS - 1_000 || series.last_seen_ms == 0);
+        // What was silent in the whole stretch needs no reading. Agents' clocks may be ahead, and it is told to the second.
+        series.retain(|series| series.last_seen_ms >= query.from_ms - LOOKBACK_MS - FUTURE_MS_MAX - 1_000);
         series.sort_by_key(|series| series.id);
         total += series.len();
         if !series.is_empty() {

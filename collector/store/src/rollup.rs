@@ -331,7 +331,8 @@ mod tests {
                     continue;
                 }
                 prop_assert!(is_same(a.min, b.min) && is_same(a.max, b.max) && is_same(a.last, b.last));
-                prop_assert!(if is_counter { is_same(a.increase, b.increase) && is_same(a.first, b.first) } else { is_same(a.sum, b.sum) });
+                let is_same_total = if is_counter { is_same(a.increase, b.increase) && is_same(a.first, b.first) } else { is_same(a.sum, b.sum) };
+                prop_assert!(is_same_total);
                 let values = &column[begins[index]..begins[index + 1]];
                 let sum: f64 = values.iter().filter(|value| !value.is_nan()).sum();
                 prop_assert!((a.sum - sum).abs() <= 1e-6 * sum.abs().max(1.0));

@@ -49,6 +49,8 @@ const CHECK_ALL_BYTES_MAX: u64 = 256 << 20;
 /// Tables that must be sound for the store to work at all.
 const SMALL_TABLES: &[&str] = &["meta", "journal", "sealed", "agent", "stream", "resource", "series_key", "series"];
 
+/// Size of a page: what a small commit writes at least. Larger pages would read blocks no faster.
+const PAGE_BYTES: u64 = 4_096;
 /// Pages that the writer keeps in memory, in KiB (negative for SQLite).
 const WRITER_CACHE_KIB: i64 = -4_096;
 /// Pages that each reader keeps in memory: directories and inner pages; the system caches the rest.
@@ -65,7 +67,7 @@ pub(crate) struct Opened {
 }
 
 /// Checks an existing file without writing a byte to it, or creates a new one, and opens it for writing.
-pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
+pub(crate) fn open(dir: &Path, file_bytes_max: u64) -> Result<Opened, StoreError> {
     let file = |action, path: &Path, source| StoreError::File { action, path: path.to_owned(), source };
     std::fs::create_dir_all(dir).map_err(|source| file("create the folder", dir, source))?;
     let lock_path = dir.join(LOCK_FILE);
@@ -84,10 +86,11 @@ pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
     let mut writer = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
         .map_err(sqlite("open"))?;
     if found == 0 {
-        writer.execute_batch("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;").map_err(sqlite("create"))?;
+        let layout = format!("PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;");
+        writer.execute_batch(&layout).map_err(sqlite("create"))?;
     }
     migrate(&mut writer, found).map_err(sqlite("migrate"))?;
-    configure_writer(&writer).map_err(sqlite("configure"))?;
+    configure_writer(&writer, file_bytes_max).map_err(sqlite("configure"))?;
     Ok(Opened { writer, path, lock })
 }
 
@@ -109,7 +112,11 @@ pub(crate) fn open_keeper(path: &Path) -> rusqlite::Result<Connection> {
     Ok(keeper)
 }
 
-fn configure_writer(writer: &Connection) -> rusqlite::Result<()> {
+fn configure_writer(writer: &Connection, file_bytes_max: u64) -> rusqlite::Result<()> {
+    if file_bytes_max > 0 {
+        let pages = file_bytes_max.div_ceil(PAGE_BYTES);
+        writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
     writer.busy_timeout(std::time::Duration::from_secs(5))?;
     writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     // FULL: the log is synced at every commit. What was acknowledged survives a loss of power.

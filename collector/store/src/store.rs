@@ -64,7 +64,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; a damaged, foreign or newer file is left untouched.
     pub fn open(dir: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let schema::Opened { writer: conn, path, lock } = schema::open(dir)?;
+        let schema::Opened { writer: conn, path, lock } = schema::open(dir, options.file_bytes_max)?;
         let sqlite = |action| {
             let path = path.clone();
             move |source| StoreError::Sqlite { action, path, source }
@@ -153,7 +153,7 @@ impl Store {
         let resources = catalog.resources().filter(|entry| resource.is_none_or(|resource| entry.id == resource));
         let mut all = Vec::new();
         for entry in resources {
-            let matching = entry.series.iter().filter(|series| keys.contains(&series.key));
+            let matching = entry.series.iter().filter(|series| keys[series.key as usize]);
             all.extend(matching.map(|series| catalog.series_info(entry, *series)));
         }
         all

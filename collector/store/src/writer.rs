@@ -34,10 +34,13 @@ const GROUP_MAX: usize = 1_024;
 /// Most samples of one group, for the same reason.
 const GROUP_SAMPLES_MAX: u64 = 1 << 20;
 
+/// What is done within a transaction.
+pub(crate) type Work = Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>;
+
 /// A change of the keeper's that the writer carries out in a transaction of its own.
 pub(crate) struct Change {
     /// What to do within the transaction.
-    pub(crate) work: Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>,
+    pub(crate) work: Work,
     /// What to do in memory as soon as it is on disk.
     pub(crate) after: Box<dyn FnOnce(&Shared) + Send>,
     /// Whether queries must see disk and memory change at once.
@@ -87,6 +90,12 @@ impl Writer {
                     reply.try_send(buried).unwrap_or_default();
                 }
                 Command::Close => break,
+            }
+        }
+        // Whoever came after the end hears so.
+        while let Ok(command) = commands.try_recv() {
+            if let Command::Batch(_, done) = command {
+                done(Err(CommitError::Closed));
             }
         }
         self.conn
@@ -171,7 +180,7 @@ impl Writer {
         match outcome {
             Ok((accepted, written)) => {
                 if let Some(written) = written {
-                    self.journal.accept(written);
+                    self.journal.accept(&written);
                 }
                 let generation = self.journal.generation();
                 Ok(self.batches.publish(&self.shared, generation, accepted))
@@ -205,7 +214,7 @@ impl Writer {
 
     fn try_change(
         &self,
-        work: Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>,
+        work: Work,
         after: Box<dyn FnOnce(&Shared) + Send>,
         is_exclusive: bool,
     ) -> Result<(), CommitError> {

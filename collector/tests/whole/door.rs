@@ -50,6 +50,9 @@ async fn a_probe_is_answered_and_leaves_nothing() {
     collector.stop().await;
 }
 
+/// What it is, the body, headers that differ, and the status of the answer.
+type Case<'a> = (&'a str, Vec<u8>, Vec<(&'a str, &'a str)>, u16);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_batch_is_refused_with_a_reason_and_the_next_one_is_taken() {
     let (collector, _dir) = Collector::fresh().await;
@@ -61,7 +64,7 @@ async fn what_is_not_a_batch_is_refused_with_a_reason_and_the_next_one_is_taken(
     };
     let bomb = zstd::bulk::compress(&vec![0; limit::BATCH_DECODED_BYTES_MAX + 1], 1).unwrap();
     let zstd = ("content-encoding", "zstd");
-    let cases: Vec<(&str, Vec<u8>, Vec<(&str, &str)>, u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("empty", vec![], vec![], 400),
         ("noise", vec![0xc1; 1_000], vec![], 400),
         ("deeply nested", vec![0x91; 100_000], vec![], 400),

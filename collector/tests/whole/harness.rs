@@ -27,19 +27,19 @@ use tokio::{
     time::timeout,
 };
 
-pub const PASSWORD: &str = "correct horse battery";
-pub const AGENT_TOKEN: &str = "an-agents-token-for-tests";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const AGENT_TOKEN: &str = "an-agents-token-for-tests";
 
 /// A wait that fails the test instead of hanging it; far longer than anything takes.
-pub const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-pub struct Collector {
-    pub address: SocketAddr,
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), run::RunError>>,
 }
 
-pub fn settings(dir: &Path) -> Settings {
+pub(crate) fn settings(dir: &Path) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: dir.to_owned(),
@@ -64,7 +64,7 @@ pub fn settings(dir: &Path) -> Settings {
 }
 
 impl Collector {
-    pub async fn start(settings: Settings) -> Self {
+    pub(crate) async fn start(settings: Settings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
         let task =
@@ -75,22 +75,22 @@ impl Collector {
         Self { address, stop, task }
     }
 
-    pub async fn fresh() -> (Self, TempDir) {
+    pub(crate) async fn fresh() -> (Self, TempDir) {
         let dir = TempDir::new().unwrap();
         (Self::start(settings(dir.path())).await, dir)
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         timeout(LONG, self.task).await.unwrap().unwrap().unwrap();
     }
 
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         timeout(LONG, ask(self.address, method, path, headers, body)).await.unwrap()
     }
 
     /// Posts a body as an agent.
-    pub async fn post(&self, body: &[u8], headers: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post(&self, body: &[u8], headers: &[(&str, &str)]) -> Reply {
         let bearer = format!("Bearer {AGENT_TOKEN}");
         let mut all = vec![("authorization", bearer.as_str()), ("content-type", wire::CONTENT_TYPE)];
         all.retain(|(name, _)| headers.iter().all(|(given, _)| given != name));
@@ -99,14 +99,14 @@ impl Collector {
     }
 
     /// Posts a batch and expects it to be stored.
-    pub async fn store(&self, batch: &Batch) -> wire::Ack {
+    pub(crate) async fn store(&self, batch: &Batch) -> wire::Ack {
         let reply = self.post(&wire::encode(batch), &[]).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         wire::decode_ack(&reply.body).unwrap()
     }
 
     /// Signs in as the administrator.
-    pub async fn sign_in(&self) -> String {
+    pub(crate) async fn sign_in(&self) -> String {
         let body = serde_json::json!({ "username": "admin", "password": PASSWORD }).to_string();
         let reply = self.ask("POST", "/api/auth/login", &[("content-type", "application/json")], body.as_bytes()).await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -114,7 +114,7 @@ impl Collector {
     }
 
     /// Asks with a login's token and expects JSON.
-    pub async fn json(&self, token: &str, path: &str) -> Value {
+    pub(crate) async fn json(&self, token: &str, path: &str) -> Value {
         let reply = self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))], b"").await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         reply.json()
@@ -122,18 +122,18 @@ impl Collector {
 }
 
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: BTreeMap<String, String>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
@@ -162,11 +162,11 @@ async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &s
     Reply { status, headers, body: answer[end + 4..].to_vec() }
 }
 
-pub fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemClock.now_ms()
 }
 
-pub fn resource(key: &str) -> Resource {
+pub(crate) fn resource(key: &str) -> Resource {
     let name = key.split_once(':').map_or(key, |(_, name)| name).to_owned();
     Resource {
         key: key.to_owned(),
@@ -177,12 +177,12 @@ pub fn resource(key: &str) -> Resource {
     }
 }
 
-pub fn key(metric: &str, unit: &str, kind: Kind) -> SeriesKey {
+pub(crate) fn key(metric: &str, unit: &str, kind: Kind) -> SeriesKey {
     SeriesKey { metric: metric.to_owned(), unit: unit.to_owned(), kind, attributes: Vec::new() }
 }
 
 /// A batch of one host with a gauge (available memory) and a counter (context switches).
-pub fn batch(agent: &str, boot: u64, seq: u64, frames: &[(i64, f64, f64)]) -> Batch {
+pub(crate) fn batch(agent: &str, boot: u64, seq: u64, frames: &[(i64, f64, f64)]) -> Batch {
     let series = vec![
         key("system.linux.memory.available", "By", Kind::Gauge),
         key("system.linux.context_switches", "{switch}", Kind::Counter),

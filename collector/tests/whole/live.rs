@@ -204,5 +204,10 @@ async fn the_collectors_own_machine_moves_within_seconds() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert!(moving["latest"]["memory_ratio"].as_f64().unwrap() > 0.0, "{moving}");
+    let mut panel = Browser::signed_in(&collector, "/ws/system").await;
+    let is_full = |message: &Value| message["event"] == "system_stats" && message["data"]["cpu"].is_number();
+    let stats = panel.until(|message| is_full(message).then(|| message["data"].clone())).await;
+    assert!(stats["ram"].as_f64().unwrap() > 0.0 && stats["ram_percent"].is_number(), "{stats}");
+    assert!(stats["queue_size"].is_null(), "nobody measures a queue, so none is told");
     collector.stop().await;
 }

@@ -215,7 +215,7 @@ fn placed_checksum(bytes: &[u8], number: u64, offset: u64) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(bytes);
     hasher.update(&number.to_le_bytes());
-    
+    hasher.update(&offset.to_le_bytes());
     hasher.finalize()
 }
 

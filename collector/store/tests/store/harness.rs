@@ -20,11 +20,11 @@ use farol_shared::{
 use farol_store::{Across, Aggregate, CommitError, Options, Outcome, Query, Store};
 
 /// Noon of some day, on the hour.
-pub const START_MS: i64 = 1_760_000_400_000;
-pub const HOUR_MS: i64 = 3_600_000;
+pub(crate) const START_MS: i64 = 1_760_000_400_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
@@ -33,37 +33,37 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(START_MS)))
     }
 
-    pub fn set(&self, now_ms: i64) {
+    pub(crate) fn set(&self, now_ms: i64) {
         self.0.store(now_ms, Ordering::SeqCst);
     }
 
-    pub fn advance(&self, ms: i64) {
+    pub(crate) fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
-pub fn open(dir: &Path, clock: &Arc<TestClock>) -> Store {
+pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Store {
     open_with(dir, clock, Options::default())
 }
 
-pub fn open_with(dir: &Path, clock: &Arc<TestClock>, options: Options) -> Store {
+pub(crate) fn open_with(dir: &Path, clock: &Arc<TestClock>, options: Options) -> Store {
     let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
     Store::open(dir, options, clock).unwrap()
 }
 
 /// Hands a batch in and waits for its fate.
-pub fn submit(store: &Store, batch: Batch) -> Result<Outcome, CommitError> {
+pub(crate) fn submit(store: &Store, batch: Batch) -> Result<Outcome, CommitError> {
     let (tell, told) = mpsc::channel();
     store.submit(batch, Box::new(move |fate| tell.send(fate).unwrap()));
     told.recv().unwrap()
 }
 
 /// A resource with gauges `g0`, `g1`, ... and one counter `c`.
-pub fn table(key: &str, gauges: usize) -> Table {
+pub(crate) fn table(key: &str, gauges: usize) -> Table {
     let resource = Resource {
         key: key.to_owned(),
         kind: ResourceKind::Host,
@@ -83,7 +83,7 @@ pub fn table(key: &str, gauges: usize) -> Table {
 }
 
 /// A batch of one resource; `taken` counts up with the samples.
-pub fn batch(agent: &str, seq: u64, taken: u64, tables: Vec<Table>, frames: Vec<(i64, Vec<f64>)>) -> Batch {
+pub(crate) fn batch(agent: &str, seq: u64, taken: u64, tables: Vec<Table>, frames: Vec<(i64, Vec<f64>)>) -> Batch {
     Batch {
         agent: agent.to_owned(),
         boot: 7,
@@ -96,7 +96,7 @@ pub fn batch(agent: &str, seq: u64, taken: u64, tables: Vec<Table>, frames: Vec<
     }
 }
 
-pub fn ask(metric: &str, from_ms: i64, to_ms: i64) -> Query {
+pub(crate) fn ask(metric: &str, from_ms: i64, to_ms: i64) -> Query {
     Query {
         metric: metric.to_owned(),
         from_ms,

@@ -71,3 +71,44 @@ fn a_closed_store_says_so() {
     let late = batch("a", 1, 2, vec![table("host:a", 1)], vec![(START_MS, vec![1.0, 2.0])]);
     assert!(matches!(submit(&other, late), Err(CommitError::Closed)));
 }
+
+#[test]
+fn a_full_disk_acknowledges_nothing_and_recovers_when_there_is_room() {
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let store = open_with(dir.path(), &clock, Options { file_bytes_max: 1 << 20, ..Options::default() });
+    let mut seq = 0;
+    let mut stored = Vec::new();
+    let mut next = |store: &farol_store::Store, at: i64| {
+        seq += 1;
+        // Values that do not shrink, so that the file is soon full.
+        let row = (0..1_000_u32).map(|index| 1.0 / f64::from(index + 3 + (seq % 50) as u32)).collect();
+        let fate = submit(store, batch("a", seq, seq * 1_000, vec![table("host:a", 999)], vec![(at, row)]));
+        (seq, fate)
+    };
+    let full = loop {
+        clock.advance(1_000);
+        let at = farol_shared::clock::Clock::now_ms(&*clock);
+        match next(&store, at) {
+            (seq, Ok(Outcome::Stored(_))) => stored.push((at, seq)),
+            (seq, Err(CommitError::Disk(_))) => break seq,
+            (_, other) => panic!("{other:?}"),
+        }
+        assert!(stored.len() < 1_000, "a mebibyte is full before long");
+    };
+    assert!(!store.stats().is_writable);
+    let count = |store: &farol_store::Store| {
+        let points = store.query(&ask("c", START_MS, START_MS + 2_000_000)).unwrap().series[0].points.len();
+        (points, store.completeness(None, 0, i64::MAX / 2).unwrap()[0].stored)
+    };
+    assert_eq!(count(&store), (stored.len(), stored.len() as u64 * 1_000), "what was acknowledged is there, and no more");
+    store.close().unwrap();
+    // Somebody made room.
+    let store = open(dir.path(), &clock);
+    assert_eq!(count(&store), (stored.len(), stored.len() as u64 * 1_000));
+    let row = vec![1.0; 1_000];
+    let again = batch("a", full, full * 1_000, vec![table("host:a", 999)], vec![(START_MS + 1_500_000, row)]);
+    clock.set(START_MS + 1_500_000);
+    assert!(matches!(submit(&store, again), Ok(Outcome::Stored(_))), "the batch that failed was not remembered as stored");
+    assert!(store.stats().is_writable);
+    assert_eq!(count(&store).0, stored.len() + 1);
+}

@@ -296,7 +296,7 @@ fn copy_files(from: &Path, to: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn whatever_happens_every_acknowledged_sample_is_there_once(steps in prop::collection::vec(step(), 1..40)) {
         let mut machine = Machine::new();

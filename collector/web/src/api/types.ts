@@ -46,6 +46,8 @@ export interface ResourceRow {
   interval_ms: number;
   status: Status;
   reasons: Reason[];
+  /** Its agent goes on without it: a container that no longer runs. Absent means no. */
+  ended?: boolean;
   latest: Latest;
 }
 
@@ -87,6 +89,8 @@ export interface Completeness {
   late: number;
   repeated: number;
   lost: { cause: string; samples: number }[];
+  /** Samples that nobody can account for. */
+  missing?: number;
   newest: number | null;
   boots: number;
 }
@@ -111,7 +115,7 @@ export interface Envelope {
 /** Payload of the overview room. */
 export interface OverviewPayload {
   room: string;
-  resources: { id: number; time: number; status: Status; reasons: Reason[]; latest: Latest }[];
+  resources: { id: number; time: number; status: Status; reasons: Reason[]; ended?: boolean; latest: Latest }[];
 }
 
 /** Payload of a resource's room: values by series, counters as a rate per second. */

@@ -86,3 +86,10 @@ it('fills sparklines from history and moves them on with live figures', () => {
   });
   expect(trend?.last(0)).toBe(0.7);
 });
+
+it('shows no figures of what has ended, and does not count it', () => {
+  load([sample(1), sample(2, { parent: 1, status: 'silent', ended: true })]);
+  const ended = fleet.value.get(2)?.live.value;
+  expect([ended?.status, ended?.latest.cpu_ratio, ended?.reasons]).toEqual(['ended', null, []]);
+  expect(worst.value).toBe('ok');
+});

@@ -8,10 +8,13 @@ import type { HistoryAnswer, Latest, OverviewPayload, Reason, ResourceRow, Statu
 import { stepFor } from '../time/range';
 import { Columns } from './columns';
 
+/** What is shown of a resource: its status, or that it has ended, which is nothing to worry about. */
+export type State = Status | 'ended';
+
 export interface Live {
   /** Time of the newest sample. */
   time: number;
-  status: Status;
+  status: State;
   reasons: Reason[];
   latest: Latest;
 }
@@ -48,16 +51,23 @@ export class Resource {
 }
 
 function liveOf(row: ResourceRow): Live {
-  return { time: row.last_seen, status: row.status, reasons: row.reasons, latest: row.latest };
+  return liveFrom({ ...row, time: row.last_seen });
+}
+
+function liveFrom({ time, status, reasons, ended, latest }: OverviewPayload['resources'][number]): Live {
+  if (ended !== true) return { time, status, reasons, latest };
+  // What ran last is no figure of now.
+  const nothing = Object.fromEntries(Object.keys(latest).map((key) => [key, null])) as unknown as Latest;
+  return { time, status: 'ended', reasons: [], latest: nothing };
 }
 
 export const fleet = signal<ReadonlyMap<number, Resource>>(new Map());
 /** False until the first answer came. */
 export const isLoaded = signal(false);
 
-const RANK: Record<Status, number> = { critical: 0, silent: 1, warning: 2, ok: 3 };
+const RANK: Record<State, number> = { critical: 0, silent: 1, warning: 2, ok: 3, ended: 4 };
 
-export function rank(status: Status): number {
+export function rank(status: State): number {
   return RANK[status];
 }
 
@@ -84,6 +94,7 @@ export const worst = computed<Status | null>(() => {
   let found: Status | null = null;
   for (const resource of fleet.value.values()) {
     const { status } = resource.live.value;
+    if (status === 'ended') continue;
     if (found === null || rank(status) < rank(found)) found = status;
   }
   return found;
@@ -114,9 +125,9 @@ function stable(row: ResourceRow): unknown {
 /** Takes in the overview room. Returns false when it spoke of a resource that is not known yet. */
 export function apply(payload: OverviewPayload): boolean {
   let isKnown = true;
-  for (const { id, time, status, reasons, latest } of payload.resources) {
-    const resource = fleet.peek().get(id);
-    if (resource) resource.apply({ time, status, reasons, latest });
+  for (const row of payload.resources) {
+    const resource = fleet.peek().get(row.id);
+    if (resource) resource.apply(liveFrom(row));
     else isKnown = false;
   }
   return isKnown;

@@ -39,7 +39,7 @@ export function useCompleteness(): readonly Completeness[] | null {
 }
 
 export function lostSamples(row: Completeness): number {
-  return row.lost.reduce((sum, lost) => sum + lost.samples, 0);
+  return row.lost.reduce((sum, lost) => sum + lost.samples, row.missing ?? 0);
 }
 
 /** Age of an agent's newest sample: what was pushed since the answer counts as well. */
@@ -133,7 +133,10 @@ export function CompletenessCard() {
 
 function AgentRow({ row }: { row: Completeness }) {
   const lost = lostSamples(row);
-  const causes = row.lost.map(({ cause, samples }) => `${cause}: ${num(samples)}`).join(', ');
+  const causes = [...row.lost, { cause: 'missing', samples: row.missing ?? 0 }]
+    .filter(({ samples }) => samples > 0)
+    .map(({ cause, samples }) => `${cause}: ${num(samples)}`)
+    .join(', ');
   return (
     <tr>
       <td>

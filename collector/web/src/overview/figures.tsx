@@ -13,7 +13,12 @@ type Figure = 'cpu_used' | 'cpu_limit' | 'memory_used' | 'memory_limit' | 'netwo
 
 /** Resources that send now; what is silent is not in a sum. */
 function speaking(): Resource[] {
-  return roots.value.filter((resource) => resource.live.value.status !== 'silent');
+  return roots.value.filter((resource) => !['silent', 'ended'].includes(resource.live.value.status));
+}
+
+/** All that send now, inside of others or not: for what is compared and not added up. */
+function measuring(): Resource[] {
+  return [...fleet.value.values()].filter((resource) => !['silent', 'ended'].includes(resource.live.value.status));
 }
 
 /** The sum over all that measure it; null when none does. */
@@ -113,7 +118,7 @@ function CpuStat() {
   const used = sum(speaking(), 'cpu_used');
   const limit = sum(speaking(), 'cpu_limit');
   const ratio = used !== null && limit !== null && limit > 0 ? used / limit : null;
-  const top = largest(fleet.value.values(), (r) => r.live.value.latest.cpu_ratio);
+  const top = largest(measuring(), (r) => r.live.value.latest.cpu_ratio);
   const trend = sharedTrend(CPU, 'cpu_limit');
   return (
     <Stat
@@ -135,7 +140,7 @@ function MemoryStat() {
   const used = sum(speaking(), 'memory_used');
   const limit = sum(speaking(), 'memory_limit');
   const ratio = used !== null && limit !== null && limit > 0 ? used / limit : null;
-  const top = largest(fleet.value.values(), (r) => r.live.value.latest.memory_ratio);
+  const top = largest(measuring(), (r) => r.live.value.latest.memory_ratio);
   const [value, unit] = used === null ? [m.none, ''] : bytesParts(used);
   const trend = sharedTrend(MEMORY, 'memory_limit');
   return (
@@ -155,7 +160,7 @@ function MemoryStat() {
 
 function DiskStat() {
   const m = t.value;
-  const top = largest(fleet.value.values(), (r) => r.live.value.latest.disk_ratio);
+  const top = largest(measuring(), (r) => r.live.value.latest.disk_ratio);
   return (
     <Stat
       icon="disk"
@@ -210,7 +215,7 @@ function PressureStat() {
   ] as const;
   let found: (Top & { word: string }) | null = null;
   for (const [key, word] of kinds) {
-    const top = largest(fleet.value.values(), (r) => r.live.value.latest[key]);
+    const top = largest(measuring(), (r) => r.live.value.latest[key]);
     if (top && (found === null || top.value > found.value)) found = { ...top, word };
   }
   return (

@@ -62,7 +62,7 @@ function HostCard({ resource }: { resource: Resource }) {
   const m = t.value;
   const row = resource.row.value;
   const { status, latest } = resource.live.value;
-  const inside = children.value.get(resource.id) ?? [];
+  const inside = (children.value.get(resource.id) ?? []).filter((child) => child.live.value.status !== 'ended');
   const worst = [...inside].sort(worstFirst).slice(0, INSIDE_SHOWN);
   const stale = staleness(resource);
   const size = [

@@ -15,7 +15,7 @@ import { go, href, param, setParams } from '../state/route';
 import { singleKeys } from '../state/prefs';
 import { Icon } from '../ui/icon';
 import { Empty, kindWord, level, StatusIcon, Trend } from '../ui/parts';
-import { reasonsText, staleness } from '../ui/reasons';
+import { endedAge, reasonsText, staleness } from '../ui/reasons';
 import { worstFirst } from './hosts';
 
 type Sort = 'worst' | 'name' | 'host' | 'cpu' | 'memory' | 'throttled' | 'disk' | 'network';
@@ -106,6 +106,7 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
   const row = resource.row.value;
   const { status, latest: l } = resource.live.value;
   const stale = staleness(resource);
+  const ended = endedAge(resource);
   const parent = row.parent === null ? undefined : fleet.value.get(row.parent);
   const cpu =
     l.cpu_used === null ? null : `${short(l.cpu_used)}${l.cpu_limit === null ? '' : ` / ${cores(l.cpu_limit)}`}`;
@@ -116,14 +117,21 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
     if (isChosen) self.current?.scrollIntoView({ block: 'nearest' });
   }, [isChosen]);
   return (
-    <tr ref={self} aria-selected={isChosen} class={stale === null ? '' : 'dimv'} data-resource={row.id}>
+    <tr
+      ref={self}
+      aria-selected={isChosen}
+      class={stale === null && ended === null ? '' : 'dimv'}
+      data-resource={row.id}
+    >
       <td>
         <span class="row name">
           <StatusIcon status={status} size={15} />
           <a class="ell" href={href(`/resource/${row.id}`)} title={status === 'ok' ? row.key : reasonsText(resource)}>
             {row.name}
           </a>
-          <span class="faint m-hide kind">{stale === null ? kindWord(row.kind) : t.value.staleFor(stale)}</span>
+          <span class="faint m-hide kind">
+            {ended !== null ? t.value.endedFor(ended) : stale !== null ? t.value.staleFor(stale) : kindWord(row.kind)}
+          </span>
         </span>
       </td>
       <td class="muted m-hide ell">{parent?.row.value.name ?? ''}</td>

@@ -25,14 +25,17 @@ interface Verdict {
 
 const troubles = computed(() =>
   [...fleet.value.values()]
-    .filter((resource) => resource.live.value.status !== 'ok')
+    .filter((resource) => !['ok', 'ended'].includes(resource.live.value.status))
     .sort((a, b) => rank(a.live.value.status) - rank(b.live.value.status) || a.id - b.id)
     .flatMap((resource) => resource.live.value.reasons.map((reason) => ({ resource, reason }))),
 );
 
 export const counts = computed(() => {
   const found: Record<Status, number> = { ok: 0, warning: 0, critical: 0, silent: 0 };
-  for (const resource of fleet.value.values()) found[resource.live.value.status] += 1;
+  for (const resource of fleet.value.values()) {
+    const { status } = resource.live.value;
+    if (status !== 'ended') found[status] += 1;
+  }
   return found;
 });
 
@@ -42,7 +45,8 @@ function verdict(): Verdict {
   if (contact.value === 'lost' || status === null) return { light: 'unk', icon: 'ghost', word: m.verdictUnknown };
   if (status === 'ok') return { light: 'ok', icon: 'check', word: m.verdictOk };
   if (status === 'warning') return { light: 'warn', icon: 'warn', word: m.verdictWarning };
-  if (counts.value.silent === fleet.value.size) return { light: 'crit', icon: 'x', word: m.verdictOffline };
+  if (counts.value.critical + counts.value.warning + counts.value.ok === 0)
+    return { light: 'crit', icon: 'x', word: m.verdictOffline };
   return { light: 'crit', icon: 'crit', word: m.verdictCritical };
 }
 
@@ -66,7 +70,7 @@ function Explanation() {
   if (contact.value === 'lost') return <p class="sub">{m.whyNoContact}</p>;
   if (fleet.value.size === 0) return <p class="sub">{isLoaded.value ? m.whyNoResources : m.loading}</p>;
   const all = troubles.value;
-  if (all.length === 0) return <p class="sub">{m.whyAllOk(fleet.value.size)}</p>;
+  if (all.length === 0) return <p class="sub">{m.whyAllOk(counts.value.ok)}</p>;
   return (
     <ul class="why">
       {all.slice(0, REASONS_SHOWN).map(({ resource, reason }) => (

@@ -17,11 +17,12 @@ import { range } from '../state/route';
 import { spanText } from '../time/range';
 import { Command, Empty, Skeleton } from '../ui/parts';
 
-const HOUR_MS = 3_600_000;
+/** Also the default range. */
+const TREND_MS = 900_000;
 
-/** Trends end now; a range of the past, brought along from a resource, falls back to an hour. */
+/** Trends end now; a range of the past, brought along from a resource, falls back to the default. */
 function useTrends(): void {
-  const ms = range.value.kind === 'last' ? range.value.ms : HOUR_MS;
+  const ms = range.value.kind === 'last' ? range.value.ms : TREND_MS;
   const again = refresh.value;
   const members = [...fleet.value.keys()].join();
   useEffect(() => {
@@ -70,7 +71,7 @@ function FirstRun() {
 export function Overview() {
   const m = t.value;
   useTrends();
-  const ms = range.value.kind === 'last' ? range.value.ms : HOUR_MS;
+  const ms = range.value.kind === 'last' ? range.value.ms : TREND_MS;
   if (!isLoaded.value) {
     return (
       <Shell title={m.overview} ranges="live">

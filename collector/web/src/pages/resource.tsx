@@ -14,6 +14,7 @@ import { Header } from '../resource/header';
 import { Processes } from '../resource/processes';
 import { useSource } from '../resource/source';
 import { Shell } from '../shell/shell';
+import { zoomBy } from '../shell/top-bar';
 import { href, range, zoom } from '../state/route';
 import { Icon } from '../ui/icon';
 import { Empty, Skeleton, StatusIcon } from '../ui/parts';
@@ -97,7 +98,7 @@ function ChildRow({ resource }: { resource: Resource }) {
 /** The identity of what the charts need: processes come and go without the charts being made anew. */
 function chartKey(series: readonly { id: number; metric: string }[] | null): string {
   return (series ?? [])
-    .filter(({ metric }) => !metric.startsWith('process.') && !metric.startsWith('farol.'))
+    .filter(({ metric }) => !metric.startsWith('process.') && !metric.startsWith('farol.agent.'))
     .map(({ id }) => id)
     .join();
 }
@@ -128,6 +129,18 @@ function Body({ resource }: { resource: Resource }) {
             <Empty icon="crit" title={m.chartFailed} text={source.failure.value} />
           </div>
         </section>
+      )}
+      {specs.length > 0 && (
+        <div class="m-only zoom-tools" role="group" aria-label={m.range}>
+          <button class="btn" onClick={() => zoomBy(2)}>
+            <Icon name="minus" size={14} />
+            {m.zoomOut}
+          </button>
+          <button class="btn" onClick={() => zoomBy(0.5)}>
+            <Icon name="plus" size={14} />
+            {m.zoomIn}
+          </button>
+        </div>
       )}
       {series !== null && (
         <div class="g12">

@@ -4,6 +4,7 @@ import type { SeriesRow } from '../api/types';
 import { matcher, type ChartSpec, type Line, type Matcher } from '../chart/spec';
 import { axisBytes, axisNumber, bytes, pct, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
+import { collectorCharts } from './own-charts';
 
 /** At most so many lines can be told apart; the rest become "others". */
 const LINES_MAX = 7;
@@ -236,18 +237,20 @@ export function mounts(series: readonly SeriesRow[]): string[] {
 
 function fileSystems(series: readonly SeriesRow[], find: Matcher): ChartSpec[] {
   const m = t.value;
-  const lines = mounts(series)
-    .slice(0, LINES_MAX)
-    .flatMap((mount, i) =>
-      line({
-        key: mount,
-        label: mount,
-        color: SERIES_COLORS[i] ?? '--s8',
-        plus: find('system.filesystem.usage', { [MOUNT]: mount, [STATE]: 'used' }),
-        // As df does: what is reserved for root is not there to be used.
-        over: find('system.filesystem.usage', { [MOUNT]: mount, [STATE]: ['used', 'free'] }),
-      }),
-    );
+  const names = mounts(series);
+  // As df does: what is reserved for root is not there to be used.
+  const share = (key: string, label: string, color: string, at: readonly string[]) =>
+    line({
+      key,
+      label,
+      color,
+      plus: find('system.filesystem.usage', { [MOUNT]: at, [STATE]: 'used' }),
+      over: find('system.filesystem.usage', { [MOUNT]: at, [STATE]: ['used', 'free'] }),
+    });
+  const lines = [
+    ...names.slice(0, LINES_MAX).flatMap((mount, i) => share(mount, mount, SERIES_COLORS[i] ?? '--s8', [mount])),
+    ...share('others', m.lineOthers, '--s8', names.slice(LINES_MAX)),
+  ];
   return chart({
     key: 'filesystems',
     title: m.chartFileSystems,
@@ -291,5 +294,6 @@ export function charts(series: readonly SeriesRow[]): ChartSpec[] {
     ...first(network(series, 'container.network.io'), network(series, 'system.network.io')),
     ...fileSystems(series, find),
     ...load(find),
+    ...collectorCharts(series),
   ];
 }

@@ -10,7 +10,7 @@ import { AgentLine } from '../overview/completeness';
 import { href } from '../state/route';
 import { Icon } from '../ui/icon';
 import { Badge, kindIcon, kindWord, level, Meter } from '../ui/parts';
-import { reasonsText, staleness } from '../ui/reasons';
+import { endedAge, reasonsText, staleness } from '../ui/reasons';
 
 /** Attributes that the header already says in another way. */
 const SAID = new Set(['host.name', 'farol.cpu.limit.source', 'farol.memory.limit.source']);
@@ -175,6 +175,7 @@ export function Header({ resource }: { resource: Resource }) {
   const row = resource.row.value;
   const { status, reasons } = resource.live.value;
   const stale = staleness(resource);
+  const ended = endedAge(resource);
   return (
     <section class={`card ${stale === null ? '' : 'stale'}`} aria-label={row.name}>
       <div class="head">
@@ -186,13 +187,14 @@ export function Header({ resource }: { resource: Resource }) {
             <b class="head-n">{row.name}</b>
             <Badge status={status} />
             {reasons.length > 0 && <span class="sub">{reasonsText(resource)}</span>}
+            {ended !== null && <span class="sub">{m.endedFor(ended)}</span>}
             {stale !== null && reasons.length === 0 && <span class="sub warn">{m.staleFor(stale)}</span>}
           </div>
           <Tags resource={resource} />
           <AgentLine agent={row.agent} />
         </div>
       </div>
-      <div class={stale === null ? '' : 'dimv'}>
+      <div class={stale === null && ended === null ? '' : 'dimv'}>
         <KeyFigures resource={resource} />
       </div>
     </section>

@@ -18,6 +18,9 @@ export interface ResourceSource extends LiveSource {
   readonly tick: Signal<number>;
 }
 
+/** New series are asked for at most so often. */
+const ASK_EVERY_MS = 2_000;
+
 class Source implements ResourceSource {
   readonly series = signal<readonly SeriesRow[] | null>(null);
   readonly failure = signal<string | null>(null);
@@ -28,6 +31,7 @@ class Source implements ResourceSource {
   readonly #resource: number;
   #generation: number | null = null;
   #isAsking = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(resource: number) {
     this.#resource = resource;
@@ -44,11 +48,25 @@ class Source implements ResourceSource {
       this.known.set(id, value);
       this.times.set(id, frame.time);
     }
-    if (this.#generation !== null && this.#generation !== frame.generation) void this.ask();
+    if (this.#generation !== null && this.#generation !== frame.generation) this.#askSoon();
     this.#generation = frame.generation;
     for (const listener of this.#listeners) listener(frame);
     this.tick.value += 1;
   };
+
+  /** Where processes come and go all the time, the tables change all the time: once in a while is enough. */
+  #askSoon(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.ask();
+    }, ASK_EVERY_MS);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
 
   /** Asks which series there are; the charts change only if theirs did. */
   async ask(): Promise<void> {
@@ -69,7 +87,13 @@ class Source implements ResourceSource {
 export function useSource(resource: number): ResourceSource {
   const source = useMemo(() => new Source(resource), [resource]);
   const again = refresh.value;
-  useEffect(() => watch(resource, source.receive), [source]);
+  useEffect(() => {
+    const unwatch = watch(resource, source.receive);
+    return () => {
+      unwatch();
+      source.stop();
+    };
+  }, [source]);
   useEffect(() => void source.ask(), [source, again]);
   return source;
 }

@@ -29,7 +29,7 @@ const listed = computed(() =>
 export function lightClass(): 'ok' | 'warn' | 'crit' | 'unk' {
   const status = worst.value;
   if (status === null || contact.value === 'lost') return 'unk';
-  return look(status).class as 'ok' | 'warn' | 'crit';
+  return look(status).class;
 }
 
 function HostLink({ resource }: { resource: Resource }) {

@@ -79,6 +79,7 @@ describe('typed ranges', () => {
 describe('the address', () => {
   it('gives back what was put in', () => {
     for (const wanted of [
+      { kind: 'last', ms: 3_600_000 },
       { kind: 'last', ms: 900_000 },
       { kind: 'between', from: NOW - 3_600_000, to: NOW },
     ] as const) {
@@ -88,8 +89,8 @@ describe('the address', () => {
     }
   });
 
-  it('falls back to an hour', () => {
-    expect(fromParams(new URLSearchParams('range=nonsense&from=x&to=y'))).toEqual({ kind: 'last', ms: 3_600_000 });
+  it('falls back to the default', () => {
+    expect(fromParams(new URLSearchParams('range=nonsense&from=x&to=y'))).toEqual({ kind: 'last', ms: 900_000 });
   });
 
   it('reads a zoom only when it is one', () => {

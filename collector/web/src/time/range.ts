@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const DAY = 86_400_000;
 
 export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
-export const DEFAULT_RANGE = '1h';
+export const DEFAULT_RANGE = '15m';
 /** Nothing shorter can be seen at one sample a second; nothing longer is kept. */
 const SHORTEST_MS = 10 * SECOND;
 const LONGEST_MS = 800 * DAY;
@@ -165,7 +165,7 @@ export function fromParams(params: URLSearchParams): Range {
   const from = Date.parse(params.get('from') ?? '');
   const to = Date.parse(params.get('to') ?? '');
   if (from < to) return { kind: 'between', from, to };
-  return { kind: 'last', ms: parseSpan(params.get('range') ?? DEFAULT_RANGE) ?? HOUR };
+  return { kind: 'last', ms: parseSpan(params.get('range') ?? DEFAULT_RANGE) ?? 15 * MINUTE };
 }
 
 /** The parameters that say a range in an address; null removes one. */

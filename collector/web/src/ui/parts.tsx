@@ -3,30 +3,38 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-import type { Kind, Status } from '../api/types';
+import type { Kind } from '../api/types';
 import { t } from '../i18n/index';
-import type { Resource } from '../live/fleet';
+import type { Resource, State } from '../live/fleet';
 import { Icon, type IconName } from './icon';
 
 /** Class and shape of a status. A silent resource is red as a critical one is, with the shape of "no data". */
-const LOOKS: Record<Status, { class: string; icon: IconName }> = {
+const LOOKS: Record<State, { class: 'ok' | 'warn' | 'crit' | 'unk'; icon: IconName }> = {
   ok: { class: 'ok', icon: 'check' },
   warning: { class: 'warn', icon: 'warn' },
   critical: { class: 'crit', icon: 'crit' },
   silent: { class: 'crit', icon: 'ghost' },
+  ended: { class: 'unk', icon: 'minus' },
 };
 
-export function look(status: Status): { class: string; icon: IconName } {
+export function look(status: State): (typeof LOOKS)[State] {
   return LOOKS[status];
 }
 
-export function statusWord(status: Status): string {
+export function statusWord(status: State): string {
   const m = t.value;
-  return { ok: m.statusOk, warning: m.statusWarning, critical: m.statusCritical, silent: m.statusSilent }[status];
+  const words: Record<State, string> = {
+    ok: m.statusOk,
+    warning: m.statusWarning,
+    critical: m.statusCritical,
+    silent: m.statusSilent,
+    ended: m.statusEnded,
+  };
+  return words[status];
 }
 
 /** Shape and colour, with the word for those who see neither. */
-export function StatusIcon({ status, size = 16 }: { status: Status; size?: number }) {
+export function StatusIcon({ status, size = 16 }: { status: State; size?: number }) {
   const word = statusWord(status);
   return (
     <span class={`si ${LOOKS[status].class}`} title={word}>
@@ -36,7 +44,7 @@ export function StatusIcon({ status, size = 16 }: { status: Status; size?: numbe
   );
 }
 
-export function Badge({ status }: { status: Status }) {
+export function Badge({ status }: { status: State }) {
   return (
     <span class={`badge ${LOOKS[status].class}`}>
       <Icon name={LOOKS[status].icon} size={12} />

@@ -37,9 +37,17 @@ export function reasonsText(resource: Resource): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** How long ago a resource ended; null while it runs. */
+export function endedAge(resource: Resource): string | null {
+  const { time, status } = resource.live.value;
+  return status === 'ended' ? span(Math.max(0, now.value - time)) : null;
+}
+
 /** How old the newest sample is when it is too old to be called fresh; null while it is. */
 export function staleness(resource: Resource): string | null {
-  const late = now.value - resource.live.value.time;
+  const { time, status } = resource.live.value;
+  if (status === 'ended') return null;
+  const late = now.value - time;
   // Two seconds more than three intervals: delivery takes its time as well.
   return late > 3 * resource.row.value.interval_ms + 2_000 ? span(late) : null;
 }

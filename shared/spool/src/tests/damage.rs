@@ -155,17 +155,20 @@ fn segments_that_changed_places_are_not_believed() {
 
 #[test]
 fn a_record_inside_a_body_is_never_taken_for_one() {
-    let (disk, layout) = spooled();
     let size = |seq| RECORD_HEADER + record(seq).body.len();
-    let (part, records) = &layout[1];
-    let pair = records.windows(2).find(|pair| size(pair[0].0) < size(pair[1].0)).unwrap();
-    let ((first, from), (second, at)) = (pair[0], pair[1]);
-    // The first record's bytes, whole and sound, where the second one's body was; the second one's header is gone.
-    edit(&disk, *part, |bytes| {
-        bytes.copy_within(from..from + size(first), at + 1);
-        bytes[at] ^= 1;
-    });
-    assert_eq!(missing(&disk), [second]);
+    for (part, records) in spooled().1 {
+        for (copied, from) in &records {
+            for (target, at) in records.iter().filter(|(target, _)| size(*copied) < size(*target)) {
+                let (disk, _) = spooled();
+                // A record's bytes, whole and sound, where another one's body was; that one's header is gone.
+                edit(&disk, part, |bytes| {
+                    bytes.copy_within(*from..from + size(*copied), at + 1);
+                    bytes[*at] ^= 1;
+                });
+                assert_eq!(missing(&disk), [*target], "{copied} in {target}");
+            }
+        }
+    }
 }
 
 #[test]

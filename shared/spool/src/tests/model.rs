@@ -71,6 +71,8 @@ struct Model {
     delivered: Option<u64>,
     /// Whether operations may have failed, in this run.
     is_faulty: bool,
+    /// Whether syncs may have failed since the power was lost last.
+    is_unsynced: bool,
     /// Whether something on disk is damaged that is only found, and counted, when reading comes to it.
     is_damaged: bool,
 }
@@ -87,6 +89,7 @@ impl Model {
             next: 1,
             delivered: None,
             is_faulty: false,
+            is_unsynced: false,
             is_damaged: false,
         }
     }
@@ -147,6 +150,7 @@ impl Model {
             }
             Step::Fail(faults) => {
                 self.is_faulty = true;
+                self.is_unsynced |= faults.syncs > 0;
                 self.disk.set_faults(*faults);
             }
             Step::Flip { part, byte, bit } => self.flip(*part, *byte, *bit),
@@ -190,7 +194,10 @@ impl Model {
         self.spool = None;
         if is_power_lost {
             self.disk.lose_power();
+            self.is_unsynced = false;
         }
+        // After a failed sync and a kill, the kernel shows what it will never write, and says that it is synced.
+        self.is_damaged |= self.is_unsynced;
         let was_faulty = std::mem::take(&mut self.is_faulty);
         self.disk.set_space(None);
         self.disk.break_after(None);
