@@ -141,7 +141,7 @@ fn hash(params: &Params, password: &str) -> Result<String, PasswordError> {
     let mut salt = [0_u8; SALT_BYTES];
     getrandom::fill(&mut salt).map_err(PasswordError::Random)?;
     let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-    let described = || {
+    let described = || -> password_hash::Result<String> {
         let mut output = [0_u8; HASH_BYTES];
         fill(&Argon2::new(algorithm, version, params.clone()), password, &salt, &mut output)?;
         let (salt, hash) = (Some(Salt::new(&salt)?), Some(Output::new(&output)?));
@@ -155,11 +155,11 @@ fn hash(params: &Params, password: &str) -> Result<String, PasswordError> {
 fn fits(password: &str, stored: &str) -> password_hash::Result<bool> {
     let stored = PasswordHash::new(stored)?;
     let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from)?;
-    let argon2 = Argon2::new(Algorithm::try_from(stored.algorithm)?, version, Params::try_from(&stored)?);
+    let argon2 = Argon2::new(Algorithm::try_from(stored.algorithm.as_str())?, version, Params::try_from(&stored)?);
     let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else { return Ok(false) };
     let mut output = vec![0_u8; expected.len()];
     fill(&argon2, password, &salt, &mut output)?;
-    Ok(output.ct_eq(&expected).into())
+    Ok(output.as_slice().ct_eq(expected.as_ref()).into())
 }
 
 fn fill(argon2: &Argon2<'_>, password: &str, salt: &[u8], output: &mut [u8]) -> password_hash::Result<()> {

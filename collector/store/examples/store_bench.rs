@@ -181,7 +181,10 @@ fn main() -> Outcome<()> {
     report_size(&store, "after merging");
     latencies(&store, hours)?;
     store.close()?;
-    println!("file after closing: {:.3} bytes a sample", fs::metadata(folder.join("history.db"))?.len() as f64 / stats.samples as f64);
+    println!(
+        "file after closing: {:.3} bytes a sample",
+        fs::metadata(folder.join("history.db"))?.len() as f64 / stats.samples as f64
+    );
     let opened = Instant::now();
     let store = Store::open(&folder, Options::default(), shared_clock)?;
     println!("opened again in {:.1} ms", opened.elapsed().as_secs_f64() * 1e3);
@@ -261,7 +264,11 @@ impl Load<'_> {
 
 fn report_size(store: &Store, when: &str) {
     let stats = store.stats();
-    println!("{when}: {:.3} bytes a sample in {:.1} MiB", stats.disk_bytes as f64 / stats.samples as f64, stats.disk_bytes as f64 / 1048576.0);
+    println!(
+        "{when}: {:.3} bytes a sample in {:.1} MiB",
+        stats.disk_bytes as f64 / stats.samples as f64,
+        stats.disk_bytes as f64 / 1048576.0
+    );
 }
 
 fn latencies(store: &Store, hours: i64) -> Outcome<()> {

@@ -6,12 +6,7 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use farol_shared::{
-    batch::Tables,
-    frame::Frame,
-    limit::FUTURE_MS_MAX,
-    wire,
-};
+use farol_shared::{batch::Tables, frame::Frame, limit::FUTURE_MS_MAX, wire};
 use rusqlite::{Connection, params};
 
 use crate::{
@@ -287,8 +282,7 @@ impl Batches {
         for ((count, lost), before) in counts.lost.iter_mut().zip(lost).zip(stream.lost) {
             *count = lost.saturating_sub(before);
         }
-        let samples: Vec<u64> =
-            batch.frames.iter().flat_map(|frame| &frame.rows).map(|row| row.samples() as u64).collect();
+        let samples: Vec<u64> = batch.frames.iter().flat_map(|frame| &frame.rows).map(|row| row.samples() as u64).collect();
         counts.stored = samples.iter().sum();
         let mut each = samples.iter();
         for frame in &batch.frames {
@@ -451,7 +445,13 @@ fn encode_rows(body: &mut Vec<u8>, agent: &mut Agent, frames: &[Frame], batch_ms
             let start = body.len();
             layout.encoder.encode(&row.0, body);
             let segment = Arc::clone(&layout.segment);
-            rows.push(EncodedRow { live: Arc::clone(live), segment, time_ms: frame.time_ms, bytes: start..body.len(), samples: *samples });
+            rows.push(EncodedRow {
+                live: Arc::clone(live),
+                segment,
+                time_ms: frame.time_ms,
+                bytes: start..body.len(),
+                samples: *samples,
+            });
         }
     }
     rows
@@ -482,5 +482,9 @@ fn check_rows(frames: &[Frame], agent: &Agent) -> Result<(), Stop> {
         frame.rows.len() <= agent.tables.len()
             && frame.rows.iter().zip(&agent.tables).all(|(row, (table, _))| row.0.len() <= table.series.len())
     };
-    if frames.iter().all(fits) { Ok(()) } else { Err(Stop::Refused(Refused::Tables("a frame does not fit the tables".to_owned()))) }
+    if frames.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(Stop::Refused(Refused::Tables("a frame does not fit the tables".to_owned())))
+    }
 }

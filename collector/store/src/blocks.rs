@@ -64,7 +64,13 @@ pub(crate) fn delete(conn: &Connection, id: i64) -> rusqlite::Result<()> {
 }
 
 /// The blocks of a resource and tier that touch `from_ms..to_ms`, oldest first.
-pub(crate) fn find(conn: &Connection, resource: ResourceId, tier: Tier, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<Stored>> {
+pub(crate) fn find(
+    conn: &Connection,
+    resource: ResourceId,
+    tier: Tier,
+    from_ms: i64,
+    to_ms: i64,
+) -> rusqlite::Result<Vec<Stored>> {
     // No block is longer than a month (see merge); the second bound lets the index skip all older ones.
     let sql = "SELECT id, start_ms, end_ms, fresh FROM block
         WHERE resource = ?1 AND tier = ?2 AND start_ms < ?4 AND start_ms >= ?5 AND end_ms >= ?3 ORDER BY start_ms, id";

@@ -118,9 +118,11 @@ impl Books {
 
     /// Adds the accounts of a generation to the table, in the open transaction.
     pub(crate) fn flush(&self, conn: &Connection, generation: u64) -> rusqlite::Result<()> {
-        let accounts = self.generations.lock().unwrap_or_else(PoisonError::into_inner).get(&generation).cloned().unwrap_or_default();
+        let accounts =
+            self.generations.lock().unwrap_or_else(PoisonError::into_inner).get(&generation).cloned().unwrap_or_default();
         let mut select = conn.prepare_cached("SELECT body FROM account WHERE agent = ?1 AND minute = ?2 AND boot = ?3")?;
-        let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO account(agent, minute, boot, body) VALUES(?1, ?2, ?3, ?4)")?;
+        let mut insert =
+            conn.prepare_cached("INSERT OR REPLACE INTO account(agent, minute, boot, body) VALUES(?1, ?2, ?3, ?4)")?;
         for ((agent, minute, boot), mut account) in accounts {
             let boot = boot.cast_signed();
             let before: Option<Vec<u8>> = select.query_row(params![agent, minute, boot], |row| row.get(0)).optional()?;
@@ -146,7 +148,8 @@ impl Books {
         to_ms: i64,
     ) -> Result<Vec<Completeness>, crate::QueryError> {
         let (first, end) = (from_ms.div_euclid(MINUTE_MS), to_ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS));
-        let mut select = conn.prepare_cached("SELECT boot, body FROM account WHERE agent = ?1 AND minute >= ?2 AND minute < ?3")?;
+        let mut select =
+            conn.prepare_cached("SELECT boot, body FROM account WHERE agent = ?1 AND minute >= ?2 AND minute < ?3")?;
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::with_capacity(agents.len());
         for (id, name) in agents {

@@ -224,7 +224,8 @@ impl Names {
         let resources = catalog.resources().map(|entry| (entry.resource.key.clone(), entry.id)).collect();
         let keys = catalog.keys.iter().cloned().zip(0..).collect();
         let meta = |key| conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, u32>(0)).optional();
-        let next = |table: &str| conn.query_row(&format!("SELECT ifnull(max(id), 0) + 1 FROM {table}"), [], |row| row.get::<_, u32>(0));
+        let next =
+            |table: &str| conn.query_row(&format!("SELECT ifnull(max(id), 0) + 1 FROM {table}"), [], |row| row.get::<_, u32>(0));
         let next_resource = next("resource")?.max(meta("next_resource")?.unwrap_or(1));
         let next_series = next("series")?.max(meta("next_series")?.unwrap_or(1));
         Ok(Self { resources, keys, next_resource, next_series, shapes: HashMap::new(), resources_max, series_max })
@@ -309,7 +310,9 @@ impl Names {
         let resource = &table.resource;
         if let Some(id) = self.resources.get(&resource.key) {
             let staged = staged.entries.remove(id);
-            let mut entry = staged.or_else(|| catalog.resource(*id).map(|entry| ResourceEntry::clone(entry))).expect("a name leads to an entry");
+            let mut entry = staged
+                .or_else(|| catalog.resource(*id).map(|entry| ResourceEntry::clone(entry)))
+                .expect("a name leads to an entry");
             if *entry.resource != *resource || entry.agent != *agent {
                 entry.resource = Arc::new(resource.clone());
                 entry.agent = Arc::clone(agent);
@@ -320,7 +323,14 @@ impl Names {
         }
         let id = self.next_resource;
         let sql = "INSERT INTO resource VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)";
-        conn.prepare_cached(sql)?.execute(params![id, resource.key, agent.as_ref(), encode(resource), time_ms, interval_ms.cast_signed()])?;
+        conn.prepare_cached(sql)?.execute(params![
+            id,
+            resource.key,
+            agent.as_ref(),
+            encode(resource),
+            time_ms,
+            interval_ms.cast_signed()
+        ])?;
         self.next_resource += 1;
         self.resources.insert(resource.key.clone(), id);
         let live = Live {

@@ -64,14 +64,19 @@ impl Source {
 
 impl Gathered {
     /// Loads blocks and keeps the rows whose time is wanted.
-    pub(crate) fn load(conn: &Connection, ids: impl Iterator<Item = i64>, is_wanted: impl Fn(i64) -> bool) -> Result<Self, QueryError> {
+    pub(crate) fn load(
+        conn: &Connection,
+        ids: impl Iterator<Item = i64>,
+        is_wanted: impl Fn(i64) -> bool,
+    ) -> Result<Self, QueryError> {
         let mut sources = Vec::new();
         let mut all = Vec::new();
         for id in ids {
             let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
             let (directory, body) = blocks::whole(conn, id)?;
             let directory = Directory::decode(&directory).map_err(damaged)?;
-            let times = body.get(..directory.times).ok_or(QueryError::Damaged { block: id, detail: "the time column lies outside" })?;
+            let times =
+                body.get(..directory.times).ok_or(QueryError::Damaged { block: id, detail: "the time column lies outside" })?;
             let times = block::decode_times(times, directory.rows).map_err(damaged)?;
             all.extend_from_slice(&times);
             sources.push(Source { id, directory, body, times });
@@ -108,7 +113,9 @@ impl Gathered {
         let mut column = Vec::with_capacity(self.rows);
         for source in &self.sources {
             match source.find(key) {
-                Some(entry) => column.extend(column::decode(source.slice(entry)?, source.directory.rows).map_err(source.damaged())?),
+                Some(entry) => {
+                    column.extend(column::decode(source.slice(entry)?, source.directory.rows).map_err(source.damaged())?)
+                }
                 None => column.resize(column.len() + source.directory.rows, f64::NAN),
             }
         }
@@ -118,7 +125,8 @@ impl Gathered {
     /// The rows as one block of rollups.
     pub(crate) fn rollups(&self, resource: ResourceId, tier: Tier) -> Result<Encoded, QueryError> {
         let buckets: Vec<Buckets> = self.sources.iter().map(Source::buckets).collect::<Result<_, _>>()?;
-        let joined = |each: fn(&Buckets) -> &Vec<i64>| self.ordered(buckets.iter().flat_map(|one| each(one).iter().copied()).collect());
+        let joined =
+            |each: fn(&Buckets) -> &Vec<i64>| self.ordered(buckets.iter().flat_map(|one| each(one).iter().copied()).collect());
         let together = Buckets {
             starts: joined(|one| &one.starts),
             rows: joined(|one| &one.rows),

@@ -129,7 +129,8 @@ impl Journal {
         let keep = FREE_MIN.max(slots.len() + slots.len() / 2);
         let mut kept = self.free.len();
         for slot in slots {
-            let len: i64 = conn.prepare_cached("SELECT length(body) FROM journal WHERE id = ?1")?.query_row([slot], |row| row.get(0))?;
+            let len: i64 =
+                conn.prepare_cached("SELECT length(body) FROM journal WHERE id = ?1")?.query_row([slot], |row| row.get(0))?;
             if usize::try_from(len) != Ok(SLOT_BYTES) || kept >= keep {
                 surplus.push(*slot);
             } else {
@@ -165,7 +166,8 @@ impl Journal {
         let oldest = u64::try_from(oldest).map_err(|_| JournalError::Damaged("the oldest generation is negative"))?;
         let mut journal = Self { generation: oldest, place: None, free: Vec::new(), used: BTreeMap::new() };
         let mut living = BTreeMap::new();
-        let slots: Vec<i64> = conn.prepare("SELECT id FROM journal ORDER BY id")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let slots: Vec<i64> =
+            conn.prepare("SELECT id FROM journal ORDER BY id")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for slot in slots {
             let blob = conn.blob_open("main", "journal", "body", slot, true)?;
             let mut header = [0; SLOT_HEADER];

@@ -31,12 +31,12 @@ mod store;
 mod tiers;
 mod writer;
 
-pub use store::Store;
 pub use error::{CommitError, QueryError, Refused, StoreError};
 pub use model::{
     Across, Aggregate, Answer, Committed, Completeness, Done, Incoming, Outcome, Query, QuerySeries, ResourceId, ResourceInfo,
     SeriesId, SeriesInfo, Stats, TableIds, Tier,
 };
+pub use store::Store;
 
 /// Points a series when a query does not say.
 pub const POINTS_DEFAULT: u32 = 500;

@@ -81,7 +81,8 @@ impl Merger {
 impl Keeper {
     /// Does all merging that is due.
     pub(crate) fn merge(&mut self, now_ms: i64) -> Result<(), KeepError> {
-        let due: Vec<_> = self.merger.hours.iter().copied().take_while(|(hour, _)| (hour + 1) * HOUR_MS + GRACE_MS <= now_ms).collect();
+        let due: Vec<_> =
+            self.merger.hours.iter().copied().take_while(|(hour, _)| (hour + 1) * HOUR_MS + GRACE_MS <= now_ms).collect();
         for (hour, resource) in due {
             let (from_ms, to_ms) = (hour * HOUR_MS, (hour + 1) * HOUR_MS);
             let is_open = self.shared.head.segments(resource).iter().any(|segment| segment.range().touches(from_ms, to_ms));
@@ -165,7 +166,8 @@ impl Keeper {
             let kind = kinds.get(&series).copied().unwrap_or(Kind::Gauge);
             let folds = rollup::fold(&column, &gathered.times, &begins, kind);
             if folds.iter().any(|fold| fold.count > 0) {
-                builder.append(rollup::series_key(series), |packing, out| rollup::encode(&folds, &buckets.rows, kind, packing, out));
+                builder
+                    .append(rollup::series_key(series), |packing, out| rollup::encode(&folds, &buckets.rows, kind, packing, out));
             }
         }
         let (directory, body) = builder.finish();

@@ -6,8 +6,7 @@ use farol_shared::{batch::SeriesKey, limit::FUTURE_MS_MAX, metric::Kind};
 use rusqlite::Connection;
 
 use crate::{
-    POINTS_DEFAULT, POINTS_MAX, QUERY_SERIES_MAX,
-    blocks,
+    POINTS_DEFAULT, POINTS_MAX, QUERY_SERIES_MAX, blocks,
     error::QueryError,
     fold::Grid,
     head::Segment,
@@ -121,7 +120,8 @@ fn plan(shared: &Shared, query: &Query) -> Result<Plan, QueryError> {
     }
     let max = if query.max_points > 0 { query.max_points.min(POINTS_MAX) } else { POINTS_DEFAULT };
     let least = (range - 1) / i64::from(max) + 1;
-    let nice = || NICE_STEPS.into_iter().find(|step| *step >= least).unwrap_or((least - 1) / 86_400_000 * 86_400_000 + 86_400_000);
+    let nice =
+        || NICE_STEPS.into_iter().find(|step| *step >= least).unwrap_or((least - 1) / 86_400_000 * 86_400_000 + 86_400_000);
     let mut step_ms = if query.step_ms > 0 { query.step_ms } else { nice() };
     let options = &shared.options;
     let age = shared.clock.now_ms() - query.from_ms;
@@ -163,7 +163,8 @@ pub(crate) fn samples(
         let (times, columns) = blocks::read(conn, block.id, &keys)?;
         for (key, column) in columns {
             let Ok(index) = keys.binary_search(&key) else { continue };
-            let inside = times.iter().copied().zip(column).filter(|(time, value)| *time >= from_ms && *time < to_ms && !value.is_nan());
+            let inside =
+                times.iter().copied().zip(column).filter(|(time, value)| *time >= from_ms && *time < to_ms && !value.is_nan());
             all[index].extend(inside);
         }
     }
@@ -237,9 +238,8 @@ fn across(all: Vec<QuerySeries>, across: Across) -> Vec<QuerySeries> {
         *sum = if across == Across::Max { sum.max(*value) } else { *sum + value };
         *count += 1;
     }
-    let points = steps.into_iter().map(|(time, (sum, count))| {
-        (time, if across == Across::Mean { sum / f64::from(count) } else { sum })
-    });
+    let points =
+        steps.into_iter().map(|(time, (sum, count))| (time, if across == Across::Mean { sum / f64::from(count) } else { sum }));
     vec![QuerySeries { series: Arc::new(in_common(&all)), points: points.collect() }]
 }
 

@@ -49,7 +49,8 @@ impl Keeper {
         for resource in resources {
             let started = Instant::now();
             for (tier, cutoff_ms) in cutoffs {
-                let sql = "SELECT id FROM block WHERE resource = ?1 AND tier = ?2 AND start_ms < ?3 AND end_ms < ?3 AND fresh = 0";
+                let sql =
+                    "SELECT id FROM block WHERE resource = ?1 AND tier = ?2 AND start_ms < ?3 AND end_ms < ?3 AND fresh = 0";
                 let mut statement = self.conn.prepare_cached(sql)?;
                 let found = statement.query_map(params![resource, tier_code(tier), cutoff_ms], |row| row.get::<_, i64>(0))?;
                 for id in found {

@@ -63,7 +63,9 @@ impl Buckets {
     pub(crate) fn builder(&self, packing: Packing) -> Builder {
         let mut builder = Builder::new(&self.starts, packing);
         let distance = |times: &[i64]| times.iter().zip(&self.starts).map(|(time, start)| time - start).collect();
-        for (key, wholes) in [(ROWS_KEY, self.rows.clone()), (FIRST_KEY, distance(&self.first_ms)), (LAST_KEY, distance(&self.last_ms))] {
+        for (key, wholes) in
+            [(ROWS_KEY, self.rows.clone()), (FIRST_KEY, distance(&self.first_ms)), (LAST_KEY, distance(&self.last_ms))]
+        {
             builder.append(key, |packing, out| column::encode_values(&Values::Whole(0, wholes), packing, out));
         }
         builder
@@ -77,7 +79,8 @@ impl Buckets {
         };
         let [rows, first, last] = slices;
         let (rows, first, last) = (wholes(rows)?, wholes(first)?, wholes(last)?);
-        let time = |distances: Vec<i64>| distances.iter().zip(&starts).map(|(distance, start)| start.wrapping_add(*distance)).collect();
+        let time =
+            |distances: Vec<i64>| distances.iter().zip(&starts).map(|(distance, start)| start.wrapping_add(*distance)).collect();
         Ok(Self { rows, first_ms: time(first), last_ms: time(last), starts })
     }
 }
@@ -194,7 +197,8 @@ pub(crate) fn decode(bytes: &[u8], buckets: &Buckets, needed: Needed) -> Result<
     let kind = Kind::from_code(reader.byte()?).ok_or(Damaged("a rollup is of no known kind"))?;
     let rows = buckets.starts.len();
     let missing = wholes(&mut reader, rows)?;
-    let counts: Vec<u64> = missing.iter().zip(&buckets.rows).map(|(missing, rows)| u64::try_from(rows - missing).unwrap_or(0)).collect();
+    let counts: Vec<u64> =
+        missing.iter().zip(&buckets.rows).map(|(missing, rows)| u64::try_from(rows - missing).unwrap_or(0)).collect();
     let present = counts.iter().filter(|count| **count > 0).count();
     let scale = reader.byte()?;
     let figures = if scale == FLOATS {
@@ -231,7 +235,14 @@ struct Figures {
 }
 
 impl Figures {
-    fn of_wholes(reader: &mut Reader<'_>, scale: u8, counts: &[u64], present: usize, kind: Kind, needed: Needed) -> Result<Self, Damaged> {
+    fn of_wholes(
+        reader: &mut Reader<'_>,
+        scale: u8,
+        counts: &[u64],
+        present: usize,
+        kind: Kind,
+        needed: Needed,
+    ) -> Result<Self, Damaged> {
         let last = wholes(reader, present)?;
         let mut part = |is_needed: bool| -> Result<Vec<i64>, Damaged> {
             let mut part = take(reader)?;

@@ -79,7 +79,8 @@ impl Keeper {
     }
 
     fn write(&mut self, generation: u64, group: Vec<Sealed>) -> Result<(), KeepError> {
-        let done: Vec<(ResourceId, u64, i64)> = group.iter().map(|sealed| (sealed.resource, sealed.samples, sealed.last_ms)).collect();
+        let done: Vec<(ResourceId, u64, i64)> =
+            group.iter().map(|sealed| (sealed.resource, sealed.samples, sealed.last_ms)).collect();
         let count = group.iter().map(|sealed| sealed.blocks.len() as u64).sum();
         for block in group.iter().flat_map(|sealed| &sealed.blocks) {
             self.merger.note(block.resource, block.start_ms);

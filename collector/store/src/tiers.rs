@@ -95,7 +95,9 @@ pub(crate) fn read(
     keys.extend(series.iter().map(|series| rollup::series_key(series.id)));
     // The bucket that holds the start begins before it.
     let from_ms = stretch.from_ms - HOUR_MS;
-    let is_wanted = |start: i64, last: i64| last >= stretch.from_ms && start < stretch.to_ms && (start >= plan.from_ms || last < plan.from_ms);
+    let is_wanted = |start: i64, last: i64| {
+        last >= stretch.from_ms && start < stretch.to_ms && (start >= plan.from_ms || last < plan.from_ms)
+    };
     for block in blocks::find(conn, wanted.resource, stretch.tier, from_ms, stretch.to_ms)? {
         let damaged = |damaged: Damaged| QueryError::Damaged { block: block.id, detail: damaged.0 };
         let slices = blocks::slices(conn, block.id, &keys)?;

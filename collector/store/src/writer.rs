@@ -212,12 +212,7 @@ impl Writer {
         change.reply.try_send(result).unwrap_or_default();
     }
 
-    fn try_change(
-        &self,
-        work: Work,
-        after: Box<dyn FnOnce(&Shared) + Send>,
-        is_exclusive: bool,
-    ) -> Result<(), CommitError> {
+    fn try_change(&self, work: Work, after: Box<dyn FnOnce(&Shared) + Send>, is_exclusive: bool) -> Result<(), CommitError> {
         let disk = |error: rusqlite::Error| CommitError::Disk(error.to_string());
         let transaction = self.conn.unchecked_transaction().map_err(disk)?;
         work(&transaction).map_err(disk)?;

@@ -223,9 +223,7 @@ impl<'a> Entries<'a> {
                 (self.rows, self.row) = (0, 0);
                 Ok(Entry::Batch(head))
             }
-            REPEATED => {
-                Ok(Entry::Repeated { stream: reader.id()?, time_ms: reader.signed()?, samples: reader.number()? })
-            }
+            REPEATED => Ok(Entry::Repeated { stream: reader.id()?, time_ms: reader.signed()?, samples: reader.number()? }),
             _ => Err(Damaged("an entry is of no known kind")),
         }
     }

@@ -1,11 +1,7 @@
 //! A state machine against a model that keeps every sample in a map: commits, repeats, late frames, sealing, merging,
 //! restarts and crashes in any order must leave exactly the samples that were acknowledged.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use farol_shared::batch::Batch;
 use farol_store::{Aggregate, Outcome, Query, Store};
@@ -14,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::harness::{HOUR_MS, START_MS, TestClock, ask, batch, open, submit, table};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// A batch of some frames; the seed gives the values, `gauges` the width of the table.
     Commit { agent: usize, frames: usize, gauges: usize, seed: u64 },
@@ -96,7 +92,7 @@ impl Machine {
         for time in times {
             // Mostly the counter grows; now and then it begins again.
             let grown = next(&mut seed);
-            self.counter[agent] = if grown % 97 == 0 { 1.0 } else { self.counter[agent] + (grown % 1_000) as f64 };
+            self.counter[agent] = if grown.is_multiple_of(97) { 1.0 } else { self.counter[agent] + (grown % 1_000) as f64 };
             let mut row = vec![self.counter[agent]];
             for _ in 0..gauges {
                 let number = next(&mut seed);
@@ -240,7 +236,9 @@ fn check_folded(store: &Store, query: &Query, expected: &[(i64, f64)], is_counte
     assert_eq!(
         points.iter().map(|(time, _)| *time).collect::<Vec<_>>(),
         model.iter().map(|(time, _)| *time).collect::<Vec<_>>(),
-        "{:?} at {} ms", query.aggregate, query.step_ms,
+        "{:?} at {} ms",
+        query.aggregate,
+        query.step_ms,
     );
     for ((time, value), (_, expected)) in points.iter().zip(&model) {
         let tolerance = 1e-9 * expected.abs().max(1.0);
@@ -249,7 +247,14 @@ fn check_folded(store: &Store, query: &Query, expected: &[(i64, f64)], is_counte
 }
 
 /// What an answer should say, computed the slow way.
-fn model_points(samples: &[(i64, f64)], from: i64, to: i64, step: i64, aggregate: Aggregate, is_counter: bool) -> Vec<(i64, f64)> {
+fn model_points(
+    samples: &[(i64, f64)],
+    from: i64,
+    to: i64,
+    step: i64,
+    aggregate: Aggregate,
+    is_counter: bool,
+) -> Vec<(i64, f64)> {
     let mut steps: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (index, (time, _)) in samples.iter().enumerate() {
         if *time >= from && *time < to {

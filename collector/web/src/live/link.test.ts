@@ -157,6 +157,20 @@ describe('when the socket fails', () => {
     expect(world.polled).toBe(polled);
   });
 
+  it('tries the socket at once when the first poll succeeds', async () => {
+    world.pollFails = true;
+    world.link.start();
+    for (let i = 0; i < RETRY_MS.length; i += 1) {
+      world.socket.onclose?.({ code: 1006 });
+      await world.pass(RETRY_MS[i] ?? 0);
+    }
+    world.socket.onclose?.({ code: 1006 });
+    const count = world.sockets.length;
+    world.pollFails = false;
+    await world.pass(POLL_EVERY_MS);
+    expect([world.link.state, world.sockets.length]).toEqual(['polling', count + 1]);
+  });
+
   it('says that it waits while polling fails as well', async () => {
     world.pollFails = true;
     world.link.start();

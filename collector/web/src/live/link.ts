@@ -169,8 +169,11 @@ export class Link {
     try {
       const answer = await this.#ports.poll();
       if (!isCurrent()) return;
-      if (this.#state !== 'polling') this.#enter('polling');
+      const isBack = this.#state !== 'polling';
+      if (isBack) this.#enter('polling');
       this.#ports.onPolled(answer);
+      // The collector answers again: the socket is worth a try now and not only at the end of a long wait.
+      if (isBack) this.retryNow();
     } catch {
       if (!isCurrent()) return;
       if (this.#state === 'polling') this.#enter('waiting');
