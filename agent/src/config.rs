@@ -141,6 +141,9 @@ impl From<ConfigError> for Faults {
 pub struct Described {
     /// Name of the agent and its resource, if it is not to be found out.
     pub name: Option<String>,
+    /// Put behind the key of the own resource, so that an agent inside another program and a proper one on the same
+    /// machine are two. Empty for a proper one.
+    pub key_suffix: &'static str,
     /// Tenant, if any.
     pub tenant: Option<String>,
     /// Attributes, `service.name` and `deployment.environment.name` included.
@@ -330,7 +333,7 @@ fn check_described(checker: &mut Checker, name: Option<String>, resource: writte
     if resource.tenant.as_ref().is_some_and(|tenant| tenant.len() > limit::NAME_BYTES_MAX) {
         checker.fault("resource.tenant", format_args!("is longer than {} bytes", limit::NAME_BYTES_MAX));
     }
-    Described { name, tenant: resource.tenant, attributes }
+    Described { name, key_suffix: "", tenant: resource.tenant, attributes }
 }
 
 impl fmt::Display for Settings {

@@ -30,6 +30,10 @@ mod figures;
 
 pub use figures::{own_values, report_own};
 
+/// What the keys of this machine end in here. A proper agent started on the same machine is then a resource of its own
+/// instead of a second voice in this one's series.
+const KEY_SUFFIX: &str = "#collector";
+
 /// What is known of the collector's own agent. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Own(Arc<OwnInner>);
@@ -117,7 +121,8 @@ impl SelfWatch {
 }
 
 fn watch(ingest: Ingest, own: &Own, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<bool>) -> Result<(), String> {
-    let settings = Settings::embedded();
+    let mut settings = Settings::embedded();
+    settings.described.key_suffix = KEY_SUFFIX;
     let roots = Roots::new(&settings.root);
     let resource = identity::own(&roots, &Surroundings::find(&roots), &settings.described);
     // Set once, here: the thread is started once.

@@ -37,7 +37,8 @@ pub fn own(roots: &Roots, around: &Surroundings, described: &Described) -> Resou
         }
         Place::Container => (ResourceKind::Container, container_key(&mut attributes, host, described.name.as_deref())),
     };
-    let key = recorder::cut(&key, limit::KEY_BYTES_MAX).to_owned();
+    let suffix = described.key_suffix;
+    let key = format!("{}{suffix}", recorder::cut(&key, limit::KEY_BYTES_MAX - suffix.len()));
     Resource { key, kind, parent: None, tenant: described.tenant.clone(), attributes }
 }
 
