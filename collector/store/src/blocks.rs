@@ -28,6 +28,8 @@ pub(crate) const fn tier_code(tier: Tier) -> i64 {
 /// A block ready to be written.
 #[derive(Debug)]
 pub(crate) struct Encoded {
+    /// Its number, from [`crate::shared::Shared::block_id`].
+    pub(crate) id: i64,
     pub(crate) resource: ResourceId,
     pub(crate) tier: Tier,
     /// Time of the first and of the last row.
@@ -50,9 +52,9 @@ pub(crate) struct Stored {
 
 /// Writes a block into the open transaction.
 pub(crate) fn insert(conn: &Connection, block: &Encoded) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO block(resource, tier, start_ms, end_ms, fresh, directory, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT INTO block(resource, tier, start_ms, end_ms, fresh, directory, body, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let tier = tier_code(block.tier);
-    let row = params![block.resource, tier, block.start_ms, block.end_ms, block.is_fresh, block.directory, block.body];
+    let row = params![block.resource, tier, block.start_ms, block.end_ms, block.is_fresh, block.directory, block.body, block.id];
     conn.prepare_cached(sql)?.execute(row)?;
     Ok(())
 }
@@ -202,7 +204,7 @@ pub(crate) fn encode_raw(resource: ResourceId, rows: &Columns, window_ms: i64, i
         if !is_empty {
             let (directory, body) = builder.finish();
             let (start_ms, end_ms) = (times[0], times[times.len() - 1]);
-            blocks.push(Encoded { resource, tier: Tier::Raw, start_ms, end_ms, is_fresh, directory, body });
+            blocks.push(Encoded { id: 0, resource, tier: Tier::Raw, start_ms, end_ms, is_fresh, directory, body });
         }
         start = end;
     }

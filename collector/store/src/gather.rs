@@ -154,6 +154,6 @@ impl Gathered {
         }
         let (directory, body) = builder.finish();
         let (start_ms, end_ms) = self.range();
-        Ok(Encoded { resource, tier, start_ms, end_ms, is_fresh: false, directory, body })
+        Ok(Encoded { id: 0, resource, tier, start_ms, end_ms, is_fresh: false, directory, body })
     }
 }

@@ -10,6 +10,7 @@ mod accept;
 mod agents;
 mod blocks;
 mod books;
+mod cache;
 mod catalog;
 mod codec;
 mod error;
@@ -60,7 +61,7 @@ pub struct Options {
     pub seal_after_ms: i64,
     /// Most batches that wait for a commit; beyond it [`CommitError::Busy`].
     pub queue_max: usize,
-    /// Most memory for decoded columns that queries may use again, in bytes.
+    /// Most memory for folds that queries may use again, in bytes.
     pub cache_bytes_max: usize,
     /// Largest file, in bytes; beyond it commits fail as on a full disk until retention makes room. 0 for no limit.
     pub file_bytes_max: u64,

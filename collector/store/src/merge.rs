@@ -153,7 +153,7 @@ impl Keeper {
         }
         let (directory, body) = builder.finish();
         let (start_ms, end_ms) = gathered.range();
-        Ok(Encoded { resource, tier: Tier::Raw, start_ms, end_ms, is_fresh: false, directory, body })
+        Ok(Encoded { id: 0, resource, tier: Tier::Raw, start_ms, end_ms, is_fresh: false, directory, body })
     }
 
     fn rolled(&self, resource: ResourceId, tier: Tier, width_ms: i64, gathered: &Gathered) -> Result<Encoded, KeepError> {
@@ -172,7 +172,7 @@ impl Keeper {
         }
         let (directory, body) = builder.finish();
         let (start_ms, end_ms) = (buckets.starts[0], buckets.starts[buckets.starts.len() - 1]);
-        Ok(Encoded { resource, tier, start_ms, end_ms, is_fresh: false, directory, body })
+        Ok(Encoded { id: 0, resource, tier, start_ms, end_ms, is_fresh: false, directory, body })
     }
 
     fn kinds(&self, resource: ResourceId) -> std::collections::HashMap<u32, Kind> {
@@ -197,8 +197,9 @@ impl Keeper {
     }
 
     /// Writes new blocks and deletes those that they stand for, in one transaction.
-    fn replace(&self, new: Vec<Encoded>, deleted: Vec<i64>, settled: Vec<i64>) -> Result<(), KeepError> {
+    fn replace(&self, mut new: Vec<Encoded>, deleted: Vec<i64>, settled: Vec<i64>) -> Result<(), KeepError> {
         let count = new.len() as u64;
+        new.iter_mut().for_each(|block| block.id = self.shared.block_id());
         let work = move |conn: &Connection| {
             for id in &deleted {
                 blocks::delete(conn, *id)?;

@@ -6,6 +6,7 @@ use farol_shared::{batch::SeriesKey, limit::FUTURE_MS_MAX, metric::Kind};
 use rusqlite::Connection;
 
 use crate::{
+    cache::Cache,
     POINTS_DEFAULT, POINTS_MAX, QUERY_SERIES_MAX, blocks,
     error::QueryError,
     fold::Grid,
@@ -61,7 +62,7 @@ pub(crate) fn query(shared: &Shared, query: &Query) -> Result<Answer, QueryError
         let series = if query.aggregate == Aggregate::Raw {
             raw(&transaction, &wanted, query, plan)?
         } else {
-            folded(&transaction, &wanted, query, plan)?
+            folded((&transaction, &shared.cache), &wanted, query, plan)?
         };
         let series = across(series, query.across);
         Ok(Answer { from_ms: plan.from_ms, to_ms: plan.to_ms, step_ms: plan.step_ms, tier: plan.tier, series })
@@ -206,7 +207,7 @@ fn raw(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Resul
     Ok(answer)
 }
 
-fn folded(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Result<Vec<QuerySeries>, QueryError> {
+fn folded((conn, cache): (&Connection, &Cache), wanted: &[Wanted], query: &Query, plan: Plan) -> Result<Vec<QuerySeries>, QueryError> {
     let mut answer = Vec::new();
     for wanted in wanted {
         let stretches = tiers::stretches(conn, wanted, plan, LOOKBACK_MS)?;
@@ -214,7 +215,7 @@ fn folded(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Re
             let mut grids: Vec<Grid> =
                 series.iter().map(|series| Grid::new(plan.from_ms, plan.step_ms, plan.points, series.kind())).collect();
             for stretch in &stretches {
-                tiers::read(conn, wanted, series, *stretch, (plan, query.aggregate), &mut grids)?;
+                tiers::read((conn, cache), wanted, series, *stretch, (plan, query.aggregate), &mut grids)?;
             }
             for (series, grid) in series.iter().zip(grids) {
                 let points = grid.points(query.aggregate);

@@ -182,7 +182,7 @@ fn part(values: &Values, packing: Packing, out: &mut Vec<u8>) {
 }
 
 /// Which figures are needed; the others are not decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Needed {
     pub(crate) total: bool,
     pub(crate) bounds: bool,

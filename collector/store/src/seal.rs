@@ -64,7 +64,8 @@ impl Keeper {
         let rows = blocks::union(parts);
         let samples = rows.columns.iter().flat_map(|(_, column)| column).filter(|value| !value.is_nan()).count() as u64;
         let packing = if rows.times.len() >= PCO_ROWS_MIN { Packing::Small } else { Packing::Fast };
-        let blocks = blocks::encode_raw(resource, &rows, HOUR_MS, true, packing);
+        let mut blocks = blocks::encode_raw(resource, &rows, HOUR_MS, true, packing);
+        blocks.iter_mut().for_each(|block| block.id = self.shared.block_id());
         let last_ms = rows.times.last().copied().unwrap_or(i64::MIN);
         let seen = self.seen(resource);
         Ok(Sealed { resource, blocks, samples, last_ms, seen })

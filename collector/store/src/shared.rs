@@ -4,14 +4,14 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use farol_shared::clock::Clock;
 use rusqlite::Connection;
 
-use crate::{Options, books::Books, catalog::Catalog, head::Head, schema};
+use crate::{Options, books::Books, cache::Cache, catalog::Catalog, head::Head, schema};
 
 /// Reader connections that are kept open between queries. More are opened when more queries run at once.
 const READERS_KEPT: usize = 4;
@@ -30,6 +30,16 @@ pub(crate) struct Shared {
     pub(crate) gate: RwLock<()>,
     pub(crate) counters: Counters,
     pub(crate) readers: Readers,
+    pub(crate) cache: Cache,
+    /// Number of the next block. Never given twice while the process lives: the cache goes by it.
+    pub(crate) next_block: AtomicI64,
+}
+
+impl Shared {
+    /// A number for a new block.
+    pub(crate) fn block_id(&self) -> i64 {
+        self.next_block.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// Counters about the store itself.

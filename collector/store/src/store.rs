@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::Ordering,
+        atomic::{AtomicI64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -19,6 +19,7 @@ use crate::{
     Options,
     accept::Batches,
     books::Books,
+    cache::Cache,
     catalog::{Catalog, Names},
     error::{CommitError, QueryError, StoreError},
     head::Head,
@@ -71,6 +72,8 @@ impl Store {
         };
         let catalog = Catalog::load(&conn).map_err(sqlite("read the catalogue of"))?;
         let names = Names::new(&catalog, &conn, options.resources_max, options.series_max).map_err(sqlite("read"))?;
+        let sql = "SELECT ifnull(max(id), 0) + 1 FROM block";
+        let next_block = conn.query_row(sql, [], |row| row.get(0)).map_err(sqlite("read the blocks of"))?;
         let mut agents = replay::load_agents(&conn).map_err(sqlite("read the agents of"))?;
         let shared = Arc::new(Shared {
             path: path.clone(),
@@ -82,6 +85,8 @@ impl Store {
             gate: RwLock::default(),
             counters: Counters::default(),
             readers: Readers::new(path.clone()),
+            cache: Cache::new(options.cache_bytes_max),
+            next_block: AtomicI64::new(next_block),
             options,
         });
         let journal = replay::replay(&conn, &shared, &mut agents).map_err(|error| match error {

@@ -3,16 +3,19 @@
 //! A stretch is answered from rollups unless some of its samples are not rolled up yet: fresh blocks or the head. Then the
 //! whole hour is folded from its samples, so that an answer never misses or doubles one.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
+
+use farol_shared::metric::Kind;
 
 use rusqlite::Connection;
 
 use crate::{
     blocks::{self, HOUR_MS},
+    cache::{self, Cache, Key},
     codec::{Damaged, block},
     error::QueryError,
     fold::{Fold, Grid},
-    model::{Aggregate, SeriesInfo, Tier},
+    model::{Aggregate, SeriesId, SeriesInfo, Tier},
     query::{Plan, Wanted, samples},
     rollup::{self, Buckets, FIRST_KEY, LAST_KEY, Needed, ROWS_KEY},
 };
@@ -72,7 +75,7 @@ pub(crate) fn stretches(conn: &Connection, wanted: &Wanted, plan: Plan, lookback
 
 /// Reads one stretch of some series into their grids.
 pub(crate) fn read(
-    conn: &Connection,
+    (conn, cache): (&Connection, &Cache),
     wanted: &Wanted,
     series: &[Arc<SeriesInfo>],
     stretch: Stretch,
@@ -91,30 +94,88 @@ pub(crate) fn read(
         total: matches!(aggregate, Aggregate::Mean | Aggregate::Sum | Aggregate::Rate | Aggregate::Increase),
         bounds: matches!(aggregate, Aggregate::Min | Aggregate::Max),
     };
-    let mut keys = vec![ROWS_KEY, FIRST_KEY, LAST_KEY];
-    keys.extend(series.iter().map(|series| rollup::series_key(series.id)));
     // The bucket that holds the start begins before it.
-    let from_ms = stretch.from_ms - HOUR_MS;
-    let is_wanted = |start: i64, last: i64| {
-        last >= stretch.from_ms && start < stretch.to_ms && (start >= plan.from_ms || last < plan.from_ms)
-    };
-    for block in blocks::find(conn, wanted.resource, stretch.tier, from_ms, stretch.to_ms)? {
-        let damaged = |damaged: Damaged| QueryError::Damaged { block: block.id, detail: damaged.0 };
-        let slices = blocks::slices(conn, block.id, &keys)?;
-        let starts = block::decode_times(&slices.times, slices.rows).map_err(damaged)?;
-        let [(ROWS_KEY, rows), (FIRST_KEY, first), (LAST_KEY, last), columns @ ..] = slices.columns.as_slice() else {
-            return Err(QueryError::Damaged { block: block.id, detail: "a bucket's column is missing" });
-        };
-        let buckets = Buckets::decode(starts, [rows, first, last]).map_err(damaged)?;
-        for (key, bytes) in columns {
-            let Ok(index) = keys[3..].binary_search(key) else { continue };
-            let (_, folds) = rollup::decode(bytes, &buckets, needed).map_err(damaged)?;
-            for (row, fold) in folds.iter().enumerate().filter(|(_, fold)| fold.count > 0) {
-                if is_wanted(buckets.starts[row], buckets.last_ms[row]) {
-                    grids[index].add(buckets.starts[row], fold);
+    for block in blocks::find(conn, wanted.resource, stretch.tier, stretch.from_ms - HOUR_MS, stretch.to_ms)? {
+        // A block that lies within the stretch as a whole gives the same folds each time it is asked for.
+        let is_whole = block.start_ms >= stretch.from_ms && block.end_ms < stretch.to_ms && block.start_ms >= plan.from_ms;
+        let key = |series: &SeriesInfo| Key { block: block.id, series: series.id, step_ms: plan.step_ms, needed };
+        let mut missing = Vec::new();
+        for (index, series) in series.iter().enumerate() {
+            match cache.find(&key(series)).filter(|_| is_whole) {
+                Some(steps) => steps.iter().for_each(|(time, fold)| grids[index].add(*time, fold)),
+                None => missing.push(index),
+            }
+        }
+        if missing.is_empty() {
+            continue;
+        }
+        let found = read_block(conn, block.id, missing.iter().map(|index| series[*index].id), needed)?;
+        for (index, (buckets, folds)) in missing.into_iter().zip(found) {
+            let present = || buckets.starts.iter().zip(&buckets.last_ms).zip(&folds).filter(|(_, fold)| fold.count > 0);
+            if is_whole {
+                let mut steps = Steps::new(plan.step_ms, series[index].kind());
+                present().for_each(|((start, _), fold)| steps.add(*start, fold));
+                let steps = steps.finish();
+                steps.iter().for_each(|(time, fold)| grids[index].add(*time, fold));
+                cache.put(key(&series[index]), steps);
+                continue;
+            }
+            for ((start, last), fold) in present() {
+                let is_before = *start < plan.from_ms && *last >= plan.from_ms;
+                if *last >= stretch.from_ms && *start < stretch.to_ms && !is_before {
+                    grids[index].add(*start, fold);
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The folds of some series (ascending) in one block; none for series that it lacks.
+fn read_block(
+    conn: &Connection,
+    id: i64,
+    series: impl ExactSizeIterator<Item = SeriesId>,
+    needed: Needed,
+) -> Result<Vec<(Rc<Buckets>, Vec<Fold>)>, QueryError> {
+    let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
+    let mut keys = vec![ROWS_KEY, FIRST_KEY, LAST_KEY];
+    keys.extend(series.map(rollup::series_key));
+    let slices = blocks::slices(conn, id, &keys)?;
+    let starts = block::decode_times(&slices.times, slices.rows).map_err(damaged)?;
+    let [(ROWS_KEY, rows), (FIRST_KEY, first), (LAST_KEY, last), columns @ ..] = slices.columns.as_slice() else {
+        return Err(QueryError::Damaged { block: id, detail: "a bucket's column is missing" });
+    };
+    let buckets = Rc::new(Buckets::decode(starts, [rows, first, last]).map_err(damaged)?);
+    let mut all = vec![(Rc::clone(&buckets), Vec::new()); keys.len() - 3];
+    for (key, bytes) in columns {
+        let Ok(index) = keys[3..].binary_search(key) else { continue };
+        all[index].1 = rollup::decode(bytes, &buckets, needed).map_err(damaged)?.1;
+    }
+    Ok(all)
+}
+
+/// Joins buckets that lie in one step.
+struct Steps {
+    step_ms: i64,
+    kind: Kind,
+    steps: Vec<(i64, Fold)>,
+}
+
+impl Steps {
+    fn new(step_ms: i64, kind: Kind) -> Self {
+        Self { step_ms, kind, steps: Vec::new() }
+    }
+
+    fn add(&mut self, start_ms: i64, fold: &Fold) {
+        let time = start_ms.div_euclid(self.step_ms) * self.step_ms;
+        match self.steps.last_mut() {
+            Some((last, into)) if *last == time => into.join(fold, self.kind),
+            _ => self.steps.push((time, *fold)),
+        }
+    }
+
+    fn finish(self) -> cache::Steps {
+        self.steps.into()
+    }
 }

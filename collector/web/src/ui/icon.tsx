@@ -76,7 +76,7 @@ export function Mark({ size = 22 }: { size?: number }) {
       <rect width="24" height="24" rx="5.5" class="mark-sky" />
       <path d="M9.3 7 1.8 4.2v5.6zM14.7 7l7.5-2.8v5.6z" class="mark-light" />
       <rect x="9.2" y="4.8" width="5.6" height="4.4" rx="1" class="mark-light" />
-      <path d="M8.6 4.8 12 1.8l3.4 3zM7.6 9.2h8.8v1.9H7.6zM9 11.1h6l1.6 11.1H7.4z" fill="#fff" />
+      <path d="M8.6 4.8 12 1.8l3.4 3zM7.6 9.2h8.8v1.9H7.6zM9 11.1h6l1.6 11.1H7.4z" class="mark-tower" />
       <path d="M8.55 14.2h6.9l.4 2.8H8.150z" class="mark-band" />
     </svg>
   );
