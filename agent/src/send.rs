@@ -24,7 +24,6 @@ use crate::batch::is_compressed;
 
 mod connection;
 pub mod proxy;
-mod resolve;
 pub mod tcp;
 mod tls;
 

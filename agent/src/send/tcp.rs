@@ -1,11 +1,11 @@
 //! The real network: resolves a name and connects to the first address that answers, through an HTTP proxy if one is set.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use farol_shared::config::Vars;
 use tokio::net::TcpStream;
 
-use super::{Connector, Target, proxy::Proxies, resolve::Resolver};
+use super::{Connector, Target, proxy::Proxies};
 
 /// Connects over TCP.
 #[derive(Debug, Clone, Default)]
@@ -37,16 +37,9 @@ impl Connector for Tcp {
 }
 
 async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in Resolver::from_system().addresses(host).await? {
-        match TcpStream::connect(SocketAddr::new(address, port)).await {
-            Ok(stream) => {
-                // A batch is one write, and its answer is waited for: there is nothing to gather.
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    // The system's resolver answers, on a thread that lives only while it does. Literal addresses need none.
+    let stream = TcpStream::connect((host, port)).await?;
+    // A batch is one write, and its answer is waited for: there is nothing to gather.
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

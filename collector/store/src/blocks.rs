@@ -52,7 +52,8 @@ pub(crate) struct Stored {
 
 /// Writes a block into the open transaction.
 pub(crate) fn insert(conn: &Connection, block: &Encoded) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO block(resource, tier, start_ms, end_ms, fresh, directory, body, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql =
+        "INSERT INTO block(resource, tier, start_ms, end_ms, fresh, directory, body, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let tier = tier_code(block.tier);
     let row = params![block.resource, tier, block.start_ms, block.end_ms, block.is_fresh, block.directory, block.body, block.id];
     conn.prepare_cached(sql)?.execute(row)?;

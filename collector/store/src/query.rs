@@ -6,8 +6,8 @@ use farol_shared::{batch::SeriesKey, limit::FUTURE_MS_MAX, metric::Kind};
 use rusqlite::Connection;
 
 use crate::{
-    cache::Cache,
     POINTS_DEFAULT, POINTS_MAX, QUERY_SERIES_MAX, blocks,
+    cache::Cache,
     error::QueryError,
     fold::Grid,
     head::Segment,
@@ -207,7 +207,12 @@ fn raw(conn: &Connection, wanted: &[Wanted], query: &Query, plan: Plan) -> Resul
     Ok(answer)
 }
 
-fn folded((conn, cache): (&Connection, &Cache), wanted: &[Wanted], query: &Query, plan: Plan) -> Result<Vec<QuerySeries>, QueryError> {
+fn folded(
+    (conn, cache): (&Connection, &Cache),
+    wanted: &[Wanted],
+    query: &Query,
+    plan: Plan,
+) -> Result<Vec<QuerySeries>, QueryError> {
     let mut answer = Vec::new();
     for wanted in wanted {
         let stretches = tiers::stretches(conn, wanted, plan, LOOKBACK_MS)?;

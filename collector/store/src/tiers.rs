@@ -3,7 +3,7 @@
 //! A stretch is answered from rollups unless some of its samples are not rolled up yet: fresh blocks or the head. Then the
 //! whole hour is folded from its samples, so that an answer never misses or doubles one.
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use farol_shared::metric::Kind;
 
@@ -109,8 +109,8 @@ pub(crate) fn read(
         if missing.is_empty() {
             continue;
         }
-        let found = read_block(conn, block.id, missing.iter().map(|index| series[*index].id), needed)?;
-        for (index, (buckets, folds)) in missing.into_iter().zip(found) {
+        let (buckets, found) = read_block(conn, block.id, missing.iter().map(|index| series[*index].id), needed)?;
+        for (index, folds) in missing.into_iter().zip(found) {
             let present = || buckets.starts.iter().zip(&buckets.last_ms).zip(&folds).filter(|(_, fold)| fold.count > 0);
             if is_whole {
                 let mut steps = Steps::new(plan.step_ms, series[index].kind());
@@ -137,7 +137,7 @@ fn read_block(
     id: i64,
     series: impl ExactSizeIterator<Item = SeriesId>,
     needed: Needed,
-) -> Result<Vec<(Rc<Buckets>, Vec<Fold>)>, QueryError> {
+) -> Result<(Buckets, Vec<Vec<Fold>>), QueryError> {
     let damaged = |damaged: Damaged| QueryError::Damaged { block: id, detail: damaged.0 };
     let mut keys = vec![ROWS_KEY, FIRST_KEY, LAST_KEY];
     keys.extend(series.map(rollup::series_key));
@@ -146,13 +146,13 @@ fn read_block(
     let [(ROWS_KEY, rows), (FIRST_KEY, first), (LAST_KEY, last), columns @ ..] = slices.columns.as_slice() else {
         return Err(QueryError::Damaged { block: id, detail: "a bucket's column is missing" });
     };
-    let buckets = Rc::new(Buckets::decode(starts, [rows, first, last]).map_err(damaged)?);
-    let mut all = vec![(Rc::clone(&buckets), Vec::new()); keys.len() - 3];
+    let buckets = Buckets::decode(starts, [rows, first, last]).map_err(damaged)?;
+    let mut all = vec![Vec::new(); keys.len() - 3];
     for (key, bytes) in columns {
         let Ok(index) = keys[3..].binary_search(key) else { continue };
-        all[index].1 = rollup::decode(bytes, &buckets, needed).map_err(damaged)?.1;
+        all[index] = rollup::decode(bytes, &buckets, needed).map_err(damaged)?.1;
     }
-    Ok(all)
+    Ok((buckets, all))
 }
 
 /// Joins buckets that lie in one step.

@@ -6,7 +6,12 @@ import { App } from './app';
 import 'uplot/dist/uPlot.min.css';
 import './css/tokens.css';
 import './css/base.css';
+import './css/frame.css';
+import './css/controls.css';
+import './css/overlays.css';
+import './css/phone.css';
 import './css/parts.css';
+import './css/charts.css';
 import './css/pages.css';
 
 const root = document.getElementById('app');
