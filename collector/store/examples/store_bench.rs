@@ -262,6 +262,25 @@ impl Load<'_> {
     }
 }
 
+/// The file as it is, and what it is made of: free pages and the journal's slots do not grow with history.
+fn report_file(path: &Path, samples: f64) -> Outcome<()> {
+    let conn = rusqlite::Connection::open(path)?;
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|number| number as f64);
+    println!("file after closing: {:.3} bytes a sample", fs::metadata(path)?.len() as f64 / samples);
+    println!(
+        "  free pages {:.3}, journal {:.3}",
+        number("PRAGMA freelist_count")? * 4_096.0 / samples,
+        number("SELECT ifnull(sum(length(body)), 0) FROM journal")? / samples
+    );
+    for (tier, name) in ["raw", "minutes", "hours"].into_iter().enumerate() {
+        let sql = format!("SELECT ifnull(sum(length(body) + length(directory)), 0) FROM block WHERE tier = {tier}");
+        let count = number(&format!("SELECT count(*) FROM block WHERE tier = {tier}"))?;
+        println!("  {name} {:.3} in {count} blocks", number(&sql)? / samples);
+    }
+    println!("  books {:.3}", number("SELECT ifnull(sum(length(body) + 16), 0) FROM account")? / samples);
+    Ok(())
+}
+
 fn report_size(store: &Store, when: &str) {
     let stats = store.stats();
     println!(

@@ -18,8 +18,8 @@ const RAW_SLACK_MS: i64 = 2 * HOUR_MS;
 const ROUND_MS: i64 = 600_000;
 /// Blocks deleted in one transaction.
 const STEP: usize = 64;
-/// Free pages that are left alone: new blocks fill them. 8 MiB.
-const FREE_PAGES_MIN: i64 = 2_048;
+/// Free pages that are left alone: new blocks fill them. 2 MiB.
+const FREE_PAGES_MIN: i64 = 512;
 /// Free pages beyond this part of the file are given back.
 const FREE_PART: i64 = 5;
 /// Pages given back in one transaction.

@@ -10,8 +10,8 @@ import './css/frame.css';
 import './css/controls.css';
 import './css/overlays.css';
 import './css/phone.css';
-import './css/parts.css';
 import './css/charts.css';
+import './css/parts.css';
 import './css/pages.css';
 
 const root = document.getElementById('app');
