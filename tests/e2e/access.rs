@@ -27,7 +27,7 @@ fn batches_need_a_token_and_a_revoked_one_is_refused_at_once() {
     assert!(matches!(post(&mut collector.client().bearer("wrong"), &maker, 1), 401 | 403));
     let token = token_in(&collector.run(&["token", "create", "spare"]));
     let mut client = collector.client().bearer(&token);
-    assert_eq!(post(&mut client, &maker, 1), 200);
+    until("the new token to be known", || when(post(&mut client, &maker, 1), |status| *status == 200));
     assert!(collector.run(&["token", "list"]).contains("spare"));
     assert!(!collector.run(&["token", "list"]).contains(&token), "a token is shown once only");
     collector.run(&["token", "revoke", "spare"]);

@@ -81,6 +81,6 @@ fn times_before_the_epoch_or_long_ago_do_no_harm() {
     assert_eq!(times(&mut collector, id, now, now + 1_000), [now, now + 1_000]);
     collector.kill();
     collector.restart();
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
     assert_eq!(times(&mut collector, id, now, now + 1_000), [now, now + 1_000]);
 }

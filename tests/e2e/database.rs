@@ -59,7 +59,7 @@ fn a_damaged_history_is_refused_and_left_untouched() {
     // The good file again: nothing was left behind that would hinder it.
     fs::write(&path, good).unwrap();
     collector.restart();
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn a_newer_history_is_refused_and_left_untouched() {
         // SQLite keeps the schema's version (user_version) at byte 60 of the header.
         newer[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
         fs::write(&path, newer).unwrap();
-        check_refused(&mut collector, file, &["newer"]);
+        check_refused(&mut collector, file, &["newer", "knows up to"]);
         fs::write(&path, good).unwrap();
     }
     collector.restart();
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_second_collector_on_the_same_data_is_refused() {
     assert!(!status.success(), "two collectors wrote one history: {}", second.log());
     assert!(!second.log().contains("panicked"), "{}", second.log());
     first.wait_ready();
-    first.wait_health("ok");
+    first.wait_health("store", "ok");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_backup_made_while_running_opens_as_a_working_data_directory() {
     let stored = load.finish();
     stored.check(&mut collector);
     let mut restored = Collector::options().data(&target).start();
-    restored.wait_health("ok");
+    restored.wait_health("store", "ok");
     // The same accounts, and each agent's samples up to one moment without a gap.
     for number in 0..4 {
         let name = farol_tests::batches::name(number);

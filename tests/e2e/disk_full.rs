@@ -45,12 +45,12 @@ fn a_full_disk_loses_nothing_that_was_acknowledged_and_is_healed_by_room() {
     let disk = SmallDisk::new(6);
     let mut collector = Collector::options().data(&disk.0.path().join("data")).start();
     let load = Load::start(collector.address(), 6, 100, now_ms() - 3 * 3_600_000);
-    collector.wait_health("degraded");
+    collector.wait_health("store", "degraded");
     assert!(collector.process().ended().is_none(), "the collector ended");
     let full = load.acknowledged();
     disk.grow(256);
     until("batches to be taken again", || when(load.acknowledged(), |count| *count > full + 100));
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
     let stored = load.finish();
     stored.check(&mut collector);
     collector.kill();
@@ -63,7 +63,7 @@ fn a_collector_killed_on_a_full_disk_starts_again_when_there_is_room() {
     let disk = SmallDisk::new(6);
     let mut collector = Collector::options().data(&disk.0.path().join("data")).start();
     let load = Load::start(collector.address(), 6, 100, now_ms() - 3 * 3_600_000);
-    collector.wait_health("degraded");
+    collector.wait_health("store", "degraded");
     collector.kill();
     disk.grow(256);
     collector.restart();

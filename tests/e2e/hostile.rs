@@ -53,7 +53,7 @@ fn check_well(collector: &mut Collector) {
     let answer = post(collector, &[], &maker.body(1));
     assert_eq!(answer.status, 200, "{}", answer.text());
     Stored::one(maker, 1).check(collector);
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
 }
 
 fn check_refused(answer: &Answer, what: &str, expected: &[u16]) {
@@ -116,12 +116,21 @@ fn oversized_and_exploding_batches_are_refused_before_they_fill_memory() {
     let mut collector = Collector::start();
     let before = collector.process().peak_memory();
     let zeros = vec![0_u8; 512 << 20];
-    let bomb = zstd::encode_all(zeros.as_slice(), 3).unwrap();
+    let bomb = zstd::bulk::compress(&zeros, 3).unwrap();
     assert!(bomb.len() < limit::BATCH_BYTES_MAX, "the bomb must fit the door");
+    // The same without a stated size, and with one that is a lie.
+    let silent = zstd::encode_all(zeros.as_slice(), 3).unwrap();
+    let mut liar = bomb.clone();
+    let has_window = liar[4] & 0x20 == 0;
+    let size_at = if has_window { 6 } else { 5 };
+    assert_eq!(liar[size_at..size_at + 4], (512_u32 << 20).to_le_bytes(), "the frame states its size there");
+    liar[size_at..size_at + 4].copy_from_slice(&1_000_u32.to_le_bytes());
     drop(zeros);
-    let nested = zstd::encode_all(vec![0x91_u8; 7 << 20].as_slice(), 3).unwrap();
+    let nested = zstd::bulk::compress(&vec![0x91_u8; 7 << 20], 3).unwrap();
     for _ in 0..8 {
-        check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &bomb), "a bomb", &[400, 413]);
+        check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &bomb), "a bomb", &[413]);
+        check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &silent), "a bomb of unknown size", &[400, 413]);
+        check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &liar), "a bomb that lies", &[400, 413]);
         check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &nested), "a nested bomb", &[400, 422]);
         check_refused(&post(&collector, &[], &vec![0; limit::BATCH_BYTES_MAX + 1]), "too large a body", &[413]);
     }
@@ -138,7 +147,7 @@ fn a_wrong_type_or_encoding_is_named() {
     check_refused(&answer, "JSON", &[415]);
     check_refused(&post(&collector, &[("Content-Encoding", "gzip")], &good), "gzip", &[415]);
     check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &good), "zstd that is none", &[400, 422]);
-    let mut torn = zstd::encode_all(good.as_slice(), 3).unwrap();
+    let mut torn = zstd::bulk::compress(&good, 3).unwrap();
     torn.truncate(torn.len() - 3);
     check_refused(&post(&collector, &[("Content-Encoding", "zstd")], &torn), "torn zstd", &[400, 422]);
     check_well(&mut collector);
@@ -167,10 +176,10 @@ fn no_change_of_a_good_batch_makes_the_collector_fail() {
         assert!(matches!(answer.status, 200 | 400 | 413 | 422), "round {round}: {} {}", answer.status, answer.text());
     }
     assert!(collector.process().ended().is_none(), "the collector ended");
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
     collector.stop();
     collector.restart();
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
 }
 
 #[test]
@@ -217,5 +226,5 @@ fn wrong_questions_get_an_answer_that_names_the_fault() {
     for path in ["/api/v1/nothing", "/api/v1/query/deeper"] {
         assert_eq!(api.get(path).status, 404, "{path}");
     }
-    collector.wait_health("ok");
+    collector.wait_health("store", "ok");
 }

@@ -33,9 +33,9 @@ fn a_spool_that_overflows_is_counted_as_lost_with_its_cause() {
     let row = collector.completeness(&id, start, now_ms() + 1_000);
     assert_eq!(row["lost"].as_array().map(Vec::len), Some(0), "nothing is lost yet: {row}");
     collector.kill();
-    until("the agent to say that its spool is full", || {
+    until("the agent to say that it lost samples", || {
         assert!(agent.ended().is_none(), "the agent ended");
-        when(agent.log(), |log| log.contains("spool") && log.contains("full")).map(|_| ())
+        when(agent.log(), |log| log.contains("samples lost from the spool")).map(|_| ())
     });
     collector.restart();
     until("the loss to be shown", || {

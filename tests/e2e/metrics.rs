@@ -38,7 +38,7 @@ fn health_tells_each_part_and_the_age_of_the_newest_sample() {
     let mut collector = Collector::start();
     let _agent = agent::beside(&collector, "healthy").start();
     collector.wait_resource("healthy");
-    let answer = collector.wait_health("ok").json();
+    let answer = collector.wait_health("all", "ok");
     assert_eq!(answer["subsystems"]["store"]["status"], "ok", "{answer}");
     until("the age of the newest sample", || {
         let health = collector.client().json("/health");

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    http::{Answer, Client},
+    http::Client,
     process::{Process, collector_program},
-    wait::{until, when},
+    wait::until,
 };
 
 /// Password of the administrator in every test.
@@ -229,14 +229,13 @@ impl Collector {
         self.wait_resource(name)["id"].as_u64().expect("a resource has an id")
     }
 
-    /// Waits until the collector's health is as wanted and returns the whole answer.
-    pub fn wait_health(&self, wanted: &str) -> Answer {
+    /// Waits until one part of the collector's health is as wanted, and returns the whole answer.
+    pub fn wait_health(&self, part: &str, wanted: &str) -> Value {
         let mut client = self.client();
-        until(&format!("health {wanted}"), || {
-            let answer = client.send("GET", "/health", &[], &[]).map_err(|error| error.to_string())?;
-            let status = answer.json()["status"].clone();
-            when(status, |status| status == wanted).map_err(|_| answer.text())?;
-            Ok(answer)
+        until(&format!("health of {part}: {wanted}"), || {
+            let answer = client.send("GET", "/health", &[], &[]).map_err(|error| error.to_string())?.json();
+            let found = if part == "all" { &answer["status"] } else { &answer["subsystems"][part]["status"] };
+            if found == wanted { Ok(answer) } else { Err(answer.to_string()) }
         })
     }
 

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
-import { DESKTOP, PHONE, launch, open, signIn, violations } from './browser.mjs';
+import { DESKTOP, PHONE, launch, open, signIn, submit, violations } from './browser.mjs';
 import { agentBeside, Collector, PASSWORD, until } from './programs.mjs';
 
 const out = join(import.meta.dirname, 'out');
@@ -39,7 +39,7 @@ async function visit(options) {
 
 /** The collector's own machine in the list, as soon as its figures are there. */
 function hostRow(page) {
-  return page.locator('main [data-resource], main tbody tr, main a[href*="#/resource/"]').first();
+  return page.locator('tr[data-resource]').first();
 }
 
 /** The figures of a row: its texts with a digit and a unit. */
@@ -53,7 +53,7 @@ test('the first administrator signs up by the printed link and sees live figures
   await page.goto(await server.setupLink());
   await page.locator('input[autocomplete="username"]').first().fill('ana');
   for (const field of await page.locator('input[type="password"]').all()) await field.fill(PASSWORD);
-  await page.locator('button[type="submit"]').click();
+  await submit(page).click();
   const clicked = performance.now();
   const row = hostRow(page);
   await row.waitFor();
@@ -71,7 +71,7 @@ test('a wrong password is told, and the right one opens the overview', async () 
   await page.goto(server.url);
   await page.locator('input[autocomplete="username"]').first().fill('admin');
   await page.locator('input[type="password"]').first().fill('wrong');
-  await page.locator('button[type="submit"]').click();
+  await submit(page).click();
   await page.getByText('Username or password do not match.').waitFor();
   await signIn(page, server.url);
   await hostRow(page).waitFor();
@@ -96,7 +96,7 @@ test('an agent that starts appears by itself, and its charts open', async () => 
     return canvas.width > 0 && new Set(new Uint32Array(pixels.buffer)).size > 2;
   };
   await until('a chart with lines', () => page.locator('canvas').first().evaluate(isDrawn));
-  assert.ok((await page.locator('canvas').count()) >= 4, 'a resource has at least four charts');
+  await until('four charts', async () => (await page.locator('canvas').count()) >= 4);
   assert.deepEqual(faults, []);
 });
 
@@ -135,7 +135,7 @@ test('without a WebSocket the page polls and says so', async () => {
   await page.goto(server.url);
   await page.locator('input[autocomplete="username"]').first().fill('admin');
   await page.locator('input[type="password"]').first().fill(PASSWORD);
-  await page.locator('button[type="submit"]').click();
+  await submit(page).click();
   await page.locator('[data-contact="polling"]').waitFor();
   const row = hostRow(page);
   const first = await until('figures of this machine', () => figures(row));
@@ -197,10 +197,10 @@ test('every page is accessible in both themes and on both widths', async () => {
           if (wide > 0) faults.push(`${name} ${width} ${theme}: ${wide} px wider than the screen`);
         };
         await page.goto(server.url);
-        await page.locator('button[type="submit"]').waitFor();
+        await submit(page).waitFor();
         await look('sign-in');
         await signIn(page, server.url);
-        await page.getByText('shown').first().waitFor();
+        await page.locator('tr[data-resource]', { hasText: 'shown' }).waitFor();
         const row = hostRow(page);
         await until('figures of this machine', () => figures(row));
         await look('overview');

@@ -1,8 +1,11 @@
 //! The spool as the loop sees it: one batch may be on its way, and every loss is counted once.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use farol_shared::batch::LostCause;
 use farol_spool::{Dropped, Health, Options, RealDisk, Record, Spool, SpoolError, Stats};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -14,6 +17,9 @@ use crate::{
 /// Size of a segment. It is what is dropped at once when the disk's share is full, so small against the whole.
 const SEGMENT_BYTES_MAX: u64 = 1 << 20;
 
+/// Losses that go on are told again after this long.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// What waits for delivery, and what was lost.
 pub(super) struct Queue {
     spool: Spool<RealDisk>,
@@ -21,6 +27,8 @@ pub(super) struct Queue {
     on_its_way: Option<OnItsWay>,
     /// Whether the disk worked when it was last looked at, so that only changes are logged.
     is_durable: bool,
+    /// When a loss was last told.
+    told: Option<Instant>,
 }
 
 /// The batch that the sink has now. The spool keeps it as its oldest until it is popped, whatever else makes room.
@@ -51,7 +59,7 @@ impl Queue {
         if is_durable {
             info!(batches = opened.batches, bytes = opened.bytes, "spool opened");
         }
-        let mut queue = Self { spool, losses: Losses::default(), on_its_way: None, is_durable };
+        let mut queue = Self { spool, losses: Losses::default(), on_its_way: None, is_durable, told: None };
         queue.count(&opened.dropped);
         Ok(queue)
     }
@@ -126,6 +134,11 @@ impl Queue {
                 LostCause::SpoolFull => self.losses.spool_full += loss.samples,
                 LostCause::SpoolDamaged | LostCause::Refused | LostCause::Unknown => self.losses.spool_damaged += loss.samples,
             }
+        }
+        if !dropped.is_empty() && self.told.is_none_or(|told| told.elapsed() >= TELL_AGAIN_AFTER) {
+            self.told = Some(Instant::now());
+            let Losses { spool_full, spool_damaged, .. } = self.losses;
+            warn!(spool_full, spool_damaged, "samples lost from the spool");
         }
     }
 

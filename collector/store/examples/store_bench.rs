@@ -181,10 +181,7 @@ fn main() -> Outcome<()> {
     report_size(&store, "after merging");
     latencies(&store, hours)?;
     store.close()?;
-    println!(
-        "file after closing: {:.3} bytes a sample",
-        fs::metadata(folder.join("history.db"))?.len() as f64 / stats.samples as f64
-    );
+    report_file(&folder.join("history.db"), stats.samples as f64)?;
     let opened = Instant::now();
     let store = Store::open(&folder, Options::default(), shared_clock)?;
     println!("opened again in {:.1} ms", opened.elapsed().as_secs_f64() * 1e3);

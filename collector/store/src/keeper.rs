@@ -5,11 +5,11 @@
 //! fails, everything stays as it was and is tried again later.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,10 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// Size of the write-ahead log from which it is copied into the file.
 const WAL_BYTES: u64 = 4 << 20;
+/// Time between two copies; the log keeps its size, so that its size does not tell how much of it is new.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(10);
+/// Changes of the keeper's after which it is copied earlier.
+const CHECKPOINT_CHANGES: u32 = 64;
 /// The keeper rests this many times as long as it worked, so that it takes at most a third of a core from the others.
 const REST: u32 = 2;
 /// Longest rest at once.
@@ -67,6 +71,9 @@ pub(crate) struct Keeper {
     pub(crate) merger: crate::merge::Merger,
     /// When old blocks were last looked for, by the collector's clock.
     pub(crate) retained_ms: i64,
+    /// When the log was copied last, and how many changes ago.
+    pub(crate) checkpointed: Cell<Instant>,
+    pub(crate) changes: Cell<u32>,
     /// Nobody waits for it: rest between steps.
     pub(crate) is_relaxed: bool,
     pub(crate) is_stopped: bool,
@@ -132,7 +139,9 @@ impl Keeper {
         let (reply, answer) = sync_channel(1);
         let change = Change { work: Box::new(work), after: Box::new(after), is_exclusive, reply };
         self.commands.send(Command::Change(change)).map_err(|_| KeepError::Stopped)?;
-        Ok(answer.recv().map_err(|_| KeepError::Stopped)??)
+        answer.recv().map_err(|_| KeepError::Stopped)??;
+        self.changes.set(self.changes.get() + 1);
+        self.checkpoint()
     }
 
     /// Has the writer forget a generation whose samples are all in blocks.
@@ -162,14 +171,19 @@ impl Keeper {
         }
     }
 
-    /// Copies the write-ahead log into the file when it has grown, beside the writer.
+    /// Copies the write-ahead log into the file when it has grown: most of it beside the writer, the rest, which came
+    /// meanwhile, between two commits. Only a log that is copied as a whole begins anew instead of growing.
     fn checkpoint(&self) -> Result<(), KeepError> {
         let wal = self.shared.path.with_extension("db-wal");
-        if wal.metadata().map_or(0, |wal| wal.len()) < WAL_BYTES {
+        let is_due = self.changes.get() >= CHECKPOINT_CHANGES || self.checkpointed.get().elapsed() >= CHECKPOINT_PAUSE;
+        if !is_due || wal.metadata().map_or(0, |wal| wal.len()) < WAL_BYTES {
             return Ok(());
         }
+        self.changes.set(0);
+        self.checkpointed.set(Instant::now());
         self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        thread::yield_now();
-        Ok(())
+        let (reply, answer) = sync_channel(1);
+        self.commands.send(Command::Checkpoint(reply)).map_err(|_| KeepError::Stopped)?;
+        Ok(answer.recv().map_err(|_| KeepError::Stopped)??)
     }
 }

@@ -80,7 +80,7 @@ impl Default for Options {
             head_bytes_max: 32 << 20,
             seal_after_ms: 600_000,
             queue_max: 8_192,
-            cache_bytes_max: 8 << 20,
+            cache_bytes_max: 12 << 20,
             file_bytes_max: 0,
             resources_max: farol_shared::limit::COLLECTOR_RESOURCES_MAX,
             series_max: 4_000_000,

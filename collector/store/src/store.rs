@@ -1,6 +1,7 @@
 //! The store as others see it: opens, takes batches, answers, copies, closes.
 
 use std::{
+    cell::Cell,
     fs::File,
     path::Path,
     sync::{
@@ -106,6 +107,8 @@ impl Store {
             sealing: journal.generations(),
             merger,
             retained_ms: shared.clock.now_ms(),
+            checkpointed: Cell::new(Instant::now()),
+            changes: Cell::new(0),
             is_relaxed: true,
             is_stopped: false,
         };

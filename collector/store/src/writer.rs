@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Rotate(SyncSender<Vec<u64>>),
     /// All samples of a generation are in blocks: forget it.
     Bury(u64, SyncSender<Result<(), CommitError>>),
+    /// Copy the rest of the write-ahead log into the file.
+    Checkpoint(SyncSender<Result<(), CommitError>>),
     /// Stop after what came before.
     Close,
 }
@@ -88,6 +90,10 @@ impl Writer {
                 Command::Bury(generation, reply) => {
                     let buried = self.bury(generation);
                     reply.try_send(buried).unwrap_or_default();
+                }
+                Command::Checkpoint(reply) => {
+                    let copied = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                    reply.try_send(copied.map_err(|error| CommitError::Disk(error.to_string()))).unwrap_or_default();
                 }
                 Command::Close => break,
             }

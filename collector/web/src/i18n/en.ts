@@ -183,7 +183,7 @@ export const en: Catalog = {
   resourceUnknown: 'Unknown resource',
   resourceUnknownText: 'No resource has this number. It may have been removed.',
   upFor: (span) => `up ${span}`,
-  limitSource: (what, source) => `${what}: ${source}`,
+  limitSource: (what, source) => `${what}: ${source === 'machine' ? 'the whole machine' : source}`,
   cpuLimit: 'CPU limit',
   memoryLimit: 'Memory limit',
   ofLimit: (value) => `${value} of limit`,

@@ -190,7 +190,7 @@ export const pt = {
   resourceUnknown: 'Recurso desconhecido',
   resourceUnknownText: 'Nenhum recurso tem este número. Ele pode ter sido removido.',
   upFor: (span: string) => `no ar há ${span}`,
-  limitSource: (what: string, source: string) => `${what}: ${source}`,
+  limitSource: (what: string, source: string) => `${what}: ${source === 'machine' ? 'a máquina inteira' : source}`,
   cpuLimit: 'Limite de CPU',
   memoryLimit: 'Limite de memória',
   ofLimit: (value: string) => `${value} do limite`,
