@@ -50,7 +50,8 @@ impl Group {
 
     /// The words that start a command inside the group.
     fn inside(&self) -> Vec<String> {
-        let enter: String = CONTROLLERS.iter().map(|name| format!("echo $$ >{}/cgroup.procs;", dir(name, &self.path).display())).collect();
+        let enter: String =
+            CONTROLLERS.iter().map(|name| format!("echo $$ >{}/cgroup.procs;", dir(name, &self.path).display())).collect();
         ["/bin/bash", "-c", &format!("{enter} exec \"$@\""), "inside"].map(str::to_owned).to_vec()
     }
 
@@ -150,7 +151,9 @@ fn v1_figures_of_a_limited_container_are_the_kernels() {
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(run(group.burn(&["memory", "128", "1"])).signal(), Some(9), "the kernel kills what is beyond the limit");
     let _holder = Process::start("burner", group.burn(&["memory", "40", "600"]));
-    until("forty mebibytes to be held", || when(group.number("memory", "memory.usage_in_bytes", ""), |bytes| *bytes > 40.0 * MIB));
+    until("forty mebibytes to be held", || {
+        when(group.number("memory", "memory.usage_in_bytes", ""), |bytes| *bytes > 40.0 * MIB)
+    });
 
     assert!(group.number("cpu", "cpu.stat", "nr_throttled") > 0.0, "the burner was not held back");
     assert!(group.number("memory", "memory.oom_control", "oom_kill") >= 1.0, "nothing was killed");
@@ -186,10 +189,8 @@ fn v1_an_agent_inside_a_container_sees_its_own_limits() {
     group.set("cpu", "cpu.cfs_quota_us", "50000");
     let mut collector = Collector::start();
     // As a runtime shows it: an own process namespace, and of each controller only the container's own group.
-    let binds: String = CONTROLLERS
-        .iter()
-        .map(|name| format!("mount --bind {} /sys/fs/cgroup/{name};", dir(name, &path).display()))
-        .collect();
+    let binds: String =
+        CONTROLLERS.iter().map(|name| format!("mount --bind {} /sys/fs/cgroup/{name};", dir(name, &path).display())).collect();
     let mut words = group.inside();
     words.extend(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/bash", "-c"].map(str::to_owned));
     words.extend([format!("set -e; {binds} exec \"$@\""), "contained".to_owned()]);
@@ -204,8 +205,12 @@ fn v1_an_agent_inside_a_container_sees_its_own_limits() {
     let attributes = wait_container(&mut collector, &id)["attributes"].clone();
     let source = attributes["farol.memory.limit.source"].as_str().unwrap_or_default();
     assert!(source.contains("hierarchical_memory_limit"), "{attributes}");
-    check_between(&mut collector, number, "container.cpu.time", "user", 1e-9, || group.number("cpuacct", "cpuacct.usage_user", "") / 1e9);
-    check_between(&mut collector, number, "container.memory.usage", "", MIB, || group.number("memory", "memory.usage_in_bytes", ""));
+    check_between(&mut collector, number, "container.cpu.time", "user", 1e-9, || {
+        group.number("cpuacct", "cpuacct.usage_user", "") / 1e9
+    });
+    check_between(&mut collector, number, "container.memory.usage", "", MIB, || {
+        group.number("memory", "memory.usage_in_bytes", "")
+    });
 }
 
 #[test]

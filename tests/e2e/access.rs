@@ -49,11 +49,10 @@ fn an_agent_with_a_refused_token_keeps_its_samples_and_says_so() {
     let id = collector.resource_id("doubted");
     collector.run(&["token", "revoke", "first"]);
     let revoked = now_ms();
-    until("the agent to say that its token is refused", || {
-        when(agent.log(), |log| log.contains("token")).map(|_| ())
-    });
+    until("the agent to say that its token is refused", || when(agent.log(), |log| log.contains("token")).map(|_| ()));
     assert!(!agent.log().contains(&token), "the token is in the log");
-    let path = format!("/api/v1/query?metric=farol.agent.memory.usage&resource={id}&from={start}&to={}&aggregate=raw", revoked + 60_000);
+    let path =
+        format!("/api/v1/query?metric=farol.agent.memory.usage&resource={id}&from={start}&to={}&aggregate=raw", revoked + 60_000);
     assert!(collector.api().json(&path)["series"].as_array().is_some_and(|series| !series.is_empty()));
 }
 
@@ -77,7 +76,9 @@ fn the_api_needs_a_login_and_what_it_gives_away_without_is_health_alone() {
     assert_eq!(nobody.get("/health").status, 200);
     assert_eq!(nobody.json("/api/auth/state")["setup_required"], false);
     let mut admin = collector.api();
-    for path in ["/api/v1/resources", "/api/v1/completeness", "/api/monitoring/current", "/api/monitoring/history?minutes=5", "/metrics"] {
+    for path in
+        ["/api/v1/resources", "/api/v1/completeness", "/api/monitoring/current", "/api/monitoring/history?minutes=5", "/metrics"]
+    {
         assert_eq!(admin.get(path).status, 200, "{path}");
     }
     assert_eq!(admin.json("/api/auth/me")["username"], "admin");

@@ -39,7 +39,8 @@ fn check_refused(collector: &mut Collector, file: &str, words: &[&str]) {
     assert!(words.iter().any(|word| log.to_lowercase().contains(word)), "the refusal says none of {words:?}: {log}");
     assert!(!log.contains("panicked"), "{log}");
     let after = contents(collector.data());
-    for (path, bytes) in &before {
+    // The `-shm` file is SQLite's index of the write-ahead log, made anew by whoever opens the database.
+    for (path, bytes) in before.iter().filter(|(path, _)| path.extension().is_none_or(|end| end != "db-shm")) {
         assert!(after.get(path) == Some(bytes), "{} was changed", path.display());
     }
 }

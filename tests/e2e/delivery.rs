@@ -86,7 +86,8 @@ fn a_batch_sent_twice_is_stored_once() {
     // A repeat is still recognised by the next run of the collector.
     collector.kill();
     collector.restart();
-    let answer = client.send("POST", wire::PATH, &[], &maker.body(4)).or_else(|_| client.send("POST", wire::PATH, &[], &maker.body(4)));
+    let answer =
+        client.send("POST", wire::PATH, &[], &maker.body(4)).or_else(|_| client.send("POST", wire::PATH, &[], &maker.body(4)));
     assert_eq!(answer.unwrap().status, 200);
     Stored::one(maker, 4).check(&mut collector);
 }
@@ -163,5 +164,7 @@ fn what_an_agent_still_holds_is_delivered_when_it_is_stopped() {
 
 fn bytes_under(folder: &std::path::Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.metadata().map_or(0, |meta| if meta.is_dir() { bytes_under(&entry.path()) } else { meta.len() })).sum()
+    entries
+        .map(|entry| entry.metadata().map_or(0, |meta| if meta.is_dir() { bytes_under(&entry.path()) } else { meta.len() }))
+        .sum()
 }

@@ -5,14 +5,7 @@ use farol_shared::{
     frame::Row,
     limit, wire,
 };
-use farol_tests::{
-    batches::Maker,
-    collector::Collector,
-    http::Answer,
-    load::Stored,
-    random::Random,
-    wait::now_ms,
-};
+use farol_tests::{batches::Maker, collector::Collector, http::Answer, load::Stored, random::Random, wait::now_ms};
 
 fn maker() -> Maker {
     Maker::new(1, now_ms() - 60_000, 1_000, 4)
@@ -92,18 +85,27 @@ fn malformed_batches_are_refused_with_the_reason() {
         ("a resource without a key", with_tables(|tables| tables.0[0].resource.key.clear())),
         ("a long resource key", with_tables(|tables| tables.0[0].resource.key = "k".repeat(limit::KEY_BYTES_MAX + 1))),
         ("a long metric name", with_tables(|tables| tables.0[0].series[0].metric = "m".repeat(limit::NAME_BYTES_MAX + 1))),
-        ("a long value of an attribute", with_tables(|tables| {
-            tables.0[0].series[0].attributes[0].1 = "v".repeat(limit::VALUE_BYTES_MAX + 1);
-        })),
-        ("too many attributes", with_tables(|tables| {
-            tables.0[0].resource.attributes = (0..=limit::ATTRIBUTES_MAX).map(|n| (format!("a{n}"), "v".into())).collect();
-        })),
-        ("too many series", with_tables(|tables| {
-            let one = tables.0[0].series[0].clone();
-            tables.0[0].series = (0..=limit::RESOURCE_SERIES_MAX)
-                .map(|n| farol_shared::batch::SeriesKey { attributes: vec![("n".into(), n.to_string())], ..one.clone() })
-                .collect();
-        })),
+        (
+            "a long value of an attribute",
+            with_tables(|tables| {
+                tables.0[0].series[0].attributes[0].1 = "v".repeat(limit::VALUE_BYTES_MAX + 1);
+            }),
+        ),
+        (
+            "too many attributes",
+            with_tables(|tables| {
+                tables.0[0].resource.attributes = (0..=limit::ATTRIBUTES_MAX).map(|n| (format!("a{n}"), "v".into())).collect();
+            }),
+        ),
+        (
+            "too many series",
+            with_tables(|tables| {
+                let one = tables.0[0].series[0].clone();
+                tables.0[0].series = (0..=limit::RESOURCE_SERIES_MAX)
+                    .map(|n| farol_shared::batch::SeriesKey { attributes: vec![("n".into(), n.to_string())], ..one.clone() })
+                    .collect();
+            }),
+        ),
     ];
     for (what, body) in cases {
         check_refused(&post(&collector, &[], &body), what, &[400, 413, 422]);
@@ -167,7 +169,10 @@ fn no_change_of_a_good_batch_makes_the_collector_fail() {
             let at = usize::try_from(random.number()).unwrap() % body.len();
             match random.number() % 4 {
                 0 => body[at] = random.bytes(1)[0],
-                1 => body[at] = [0xc0, 0xc1, 0xca, 0xcb, 0xcf, 0xd3, 0xdb, 0xdd, 0xdf, 0xff][usize::try_from(random.number() % 10).unwrap()],
+                1 => {
+                    body[at] = [0xc0, 0xc1, 0xca, 0xcb, 0xcf, 0xd3, 0xdb, 0xdd, 0xdf, 0xff]
+                        [usize::try_from(random.number() % 10).unwrap()]
+                }
                 2 => body.truncate(at.max(1)),
                 _ => body.insert(at, random.bytes(1)[0]),
             }

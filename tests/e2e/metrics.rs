@@ -52,7 +52,14 @@ fn the_openapi_document_names_every_route_that_answers() {
     let mut collector = Collector::start();
     let document = collector.api().json("/api/openapi.json");
     let paths = document["paths"].as_object().expect("the document has paths");
-    for path in ["/api/auth/login", "/api/v1/resources", "/api/v1/series", "/api/v1/query", "/api/v1/completeness", "/api/monitoring/current"] {
+    for path in [
+        "/api/auth/login",
+        "/api/v1/resources",
+        "/api/v1/series",
+        "/api/v1/query",
+        "/api/v1/completeness",
+        "/api/monitoring/current",
+    ] {
         assert!(paths.contains_key(path), "{path} is missing in {:?}", paths.keys().collect::<Vec<_>>());
     }
 }
@@ -67,7 +74,9 @@ fn the_collectors_own_machine_is_the_first_host_on_the_page() {
         let host = found.ok_or_else(|| all.to_string())?;
         when(host, |host| {
             let latest = &host["latest"];
-            ["cpu_ratio", "memory_used", "memory_limit", "disk_ratio", "network_in", "pressure_cpu"].iter().all(|key| latest[key].is_number())
+            ["cpu_ratio", "memory_used", "memory_limit", "disk_ratio", "network_in", "pressure_cpu"]
+                .iter()
+                .all(|key| latest[key].is_number())
         })
     });
     assert_eq!(host["status"].as_str().map(|status| status != "silent"), Some(true), "{host}");

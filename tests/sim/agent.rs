@@ -30,8 +30,13 @@ use turmoil::net::TcpStream;
 use crate::{SimClock, collector::PORT};
 
 /// The gauge that simulated agents take.
-pub(crate) static METRIC: Metric =
-    Metric { name: "farol.sim.value", unit: "1", kind: Kind::Gauge, attributes: &[], description: "A number that was never used before." };
+pub(crate) static METRIC: Metric = Metric {
+    name: "farol.sim.value",
+    unit: "1",
+    kind: Kind::Gauge,
+    attributes: &[],
+    description: "A number that was never used before.",
+};
 
 /// Name of an agent, of its host in the simulation and of its resource.
 pub(crate) fn name(number: u64) -> String {

@@ -60,12 +60,20 @@ fn name_of_agent(name: &str) -> String {
 /// Every stored value of [`METRIC`], by the resource's name.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "values are counted from one")]
 fn read(store: &Store, clock: &Arc<SimClock>) -> BTreeMap<String, Vec<Value>> {
-    let resources: BTreeMap<u32, String> = store.resources().iter().map(|info| (info.id, info.resource.name().to_owned())).collect();
+    let resources: BTreeMap<u32, String> =
+        store.resources().iter().map(|info| (info.id, info.resource.name().to_owned())).collect();
     let mut stored: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut from_ms = START_MS - 60_000;
     while from_ms < clock.now_ms() + 60_000 {
         let to_ms = from_ms + 60_000;
-        let query = Query { metric: METRIC.name.to_owned(), from_ms, to_ms, aggregate: Aggregate::Raw, max_points: 1_000, ..Query::default() };
+        let query = Query {
+            metric: METRIC.name.to_owned(),
+            from_ms,
+            to_ms,
+            aggregate: Aggregate::Raw,
+            max_points: 1_000,
+            ..Query::default()
+        };
         for one in store.query(&query).unwrap().series {
             let values = one.points.iter().map(|(_, value)| *value as u64);
             stored.entry(resources[&one.series.resource].clone()).or_default().extend(values);

@@ -137,9 +137,8 @@ fn read_back(api: &mut Client, resource: u64, maker: &Maker, last: u64) -> Vec<(
     let end = maker.time(last) + page;
     while from <= end {
         let to = from + page;
-        let path = format!(
-            "/api/v1/query?metric={METRIC}&resource={resource}&from={from}&to={to}&aggregate=raw&points={PAGE_POINTS}"
-        );
+        let path =
+            format!("/api/v1/query?metric={METRIC}&resource={resource}&from={from}&to={to}&aggregate=raw&points={PAGE_POINTS}");
         let answer = api.json(&path);
         for series in answer["series"].as_array().unwrap_or_else(|| panic!("{path}: {answer}")) {
             let number = series["attributes"]["n"].as_str().and_then(|n| n.parse().ok()).expect("each series has its number");

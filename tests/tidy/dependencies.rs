@@ -32,7 +32,8 @@ fn crates_lean_only_on_those_left_of_them() {
         let manifest = manifest(folder);
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let own = names(&manifest, section).into_iter().filter(|name| name.starts_with("farol-"));
-            faults.extend(own.filter(|name| !allowed.contains(&name.as_str())).map(|name| format!("{folder} must not use {name}")));
+            faults
+                .extend(own.filter(|name| !allowed.contains(&name.as_str())).map(|name| format!("{folder} must not use {name}")));
         }
     }
     none(&faults);
@@ -51,7 +52,13 @@ fn every_crate_is_known_here_and_inherits_the_lints() {
         let lints = manifest(folder).get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
         lints == Some(true)
     };
-    none(&CRATES.iter().filter(|folder| !inherits(folder)).map(|folder| format!("{folder} does not inherit the lints")).collect::<Vec<_>>());
+    none(
+        &CRATES
+            .iter()
+            .filter(|folder| !inherits(folder))
+            .map(|folder| format!("{folder} does not inherit the lints"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]

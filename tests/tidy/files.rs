@@ -110,7 +110,8 @@ fn nothing_is_unwrapped_outside_tests() {
     for name in files().into_iter().filter(|name| name.ends_with(".rs") && !is_test(name)) {
         let text = text(&name).unwrap_or_default();
         // By habit the tests of a file are its last part.
-        let program = text.lines().take_while(|line| !line.trim_start().starts_with("#[cfg(test)]") && !line.contains("cfg(any(test"));
+        let program =
+            text.lines().take_while(|line| !line.trim_start().starts_with("#[cfg(test)]") && !line.contains("cfg(any(test"));
         for (at, line) in program.enumerate() {
             if line.contains(".unwrap()") && !line.trim_start().starts_with("//") {
                 faults.push(format!("{name}, line {}: say with expect why it cannot fail, or handle it", at + 1));

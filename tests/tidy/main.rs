@@ -6,11 +6,7 @@ mod documents;
 mod files;
 mod metrics;
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 /// Crates of the workspace by folder.
 const CRATES: &[&str] = &["shared", "shared/spool", "agent", "collector", "collector/store", "tests", "tests/bench"];
