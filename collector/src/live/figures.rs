@@ -190,11 +190,12 @@ impl Plan {
         // Seen from inside a container, the machine's figures stand beside: its own come first.
         let used_and_limits = self.own().or(self.host());
         let (disk_ratio, disk_mount) = self.fullest();
+        let cpu_used = without_jitter(used_and_limits.cpu_used, used_and_limits.cpu_limit);
         let periods = self.sum(|role| role == Role::ThrottlingPeriods);
         let throttled = self.sum(|role| role == Role::ThrottledPeriods);
         Latest {
-            cpu_ratio: ratio(used_and_limits.cpu_used, used_and_limits.cpu_limit),
-            cpu_used: digits(used_and_limits.cpu_used, 4),
+            cpu_ratio: ratio(cpu_used, used_and_limits.cpu_limit),
+            cpu_used: digits(cpu_used, 4),
             cpu_limit: used_and_limits.cpu_limit,
             memory_used: used_and_limits.memory_used,
             memory_limit: used_and_limits.memory_limit,
@@ -365,6 +366,18 @@ pub fn per_second(growth: f64, span_ms: i64) -> f64 {
     growth * 1_000.0 / span_ms as f64
 }
 
+/// How far above its limit a rate of CPU time may be read without meaning it: the counter is read some moments after
+/// the time was noted, and the kernel accounts in ticks of up to 10 ms.
+const CPU_JITTER: f64 = 1.05;
+
+/// CPUs used, at most the limit where only the reading's jitter is above it.
+fn without_jitter(used: Option<f64>, limit: Option<f64>) -> Option<f64> {
+    match (used, limit) {
+        (Some(used), Some(limit)) if used > limit && used <= limit * CPU_JITTER => Some(limit),
+        _ => used,
+    }
+}
+
 fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
     let (part, whole) = (part?, whole?);
     if whole > 0.0 { digits(Some(part / whole), 4) } else { None }
@@ -387,6 +400,14 @@ mod tests {
         let attributes: Vec<Vec<(String, String)>> = series.iter().map(|(.., pairs)| pairs.iter().map(owned).collect()).collect();
         let columns = series.iter().zip(&attributes);
         Plan::new(columns.map(|((metric, kind, _), attributes)| Column { metric, kind: *kind, attributes }))
+    }
+
+    #[test]
+    fn a_reading_just_above_the_limit_is_the_limit_and_a_true_excess_stays() {
+        assert_eq!(without_jitter(Some(2.02), Some(2.0)), Some(2.0));
+        assert_eq!(without_jitter(Some(3.0), Some(2.0)), Some(3.0));
+        assert_eq!(without_jitter(Some(1.5), Some(2.0)), Some(1.5));
+        assert_eq!(without_jitter(Some(1.5), None), Some(1.5));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{Accounts, Clock, Duration, Path, StateDb, StateError, report};
 const JOBS_MAX: usize = 64;
 
 /// How often the file is asked whether another process changed it: a revoked token is refused this much later.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often uses are written: more would wear the disk for a column that people look at once a month.
 const NOTE_EVERY: Duration = Duration::from_secs(60);

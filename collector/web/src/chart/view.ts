@@ -17,7 +17,16 @@ export interface View {
   stretch: (now: number) => Stretch;
 }
 
-export function viewOf(range: Range, zoom: { from: number; to: number } | null, interval: number): View {
+/** A live chart shows at least this much: less would race over the screen. */
+const YOUNG_MS = 60_000;
+
+/** `firstSeen`: when the resource's history begins. A younger one's charts start there, not with emptiness. */
+export function viewOf(
+  range: Range,
+  zoom: { from: number; to: number } | null,
+  interval: number,
+  firstSeen: number,
+): View {
   const fixed = zoom ?? (range.kind === 'between' ? range : null);
   const ms = fixed ? fixed.to - fixed.from : range.kind === 'last' ? range.ms : 0;
   const step = stepFor(ms, POINTS, interval);
@@ -26,6 +35,10 @@ export function viewOf(range: Range, zoom: { from: number; to: number } | null, 
     isLive: !fixed,
     ms,
     interval,
-    stretch: (now) => (fixed ? { ...fixed, step, isLive: false } : { from: now - ms, to: now, step, isLive: true }),
+    stretch: (now) => {
+      if (fixed) return { ...fixed, step, isLive: false };
+      const begin = Math.min(firstSeen, now - Math.min(YOUNG_MS, ms));
+      return { from: Math.max(now - ms, begin), to: now, step, isLive: true };
+    },
   };
 }

@@ -106,9 +106,12 @@ function chartKey(series: readonly { id: number; metric: string }[] | null): str
 function Body({ resource }: { resource: Resource }) {
   const m = t.value;
   const source = useSource(resource.id);
-  const interval = resource.row.value.interval_ms;
+  const { interval_ms: interval, first_seen: firstSeen } = resource.row.value;
   const [chosen, zoomed] = [range.value, zoom.value];
-  const view = useMemo(() => viewOf(chosen, zoomed, interval), [JSON.stringify([chosen, zoomed]), interval]);
+  const view = useMemo(
+    () => viewOf(chosen, zoomed, interval, firstSeen),
+    [JSON.stringify([chosen, zoomed]), interval, firstSeen],
+  );
   const series = source.series.value;
   const specs = useMemo(() => charts(series ?? []), [chartKey(series), lang.value]);
   const isPolling = linkState.value === 'polling' && view.isLive;
