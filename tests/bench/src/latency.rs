@@ -43,7 +43,8 @@ pub(crate) async fn run(target: &str, token: &str, password: &str, count: u64, p
         let told = tokio::time::timeout(Duration::from_secs(10), async {
             loop {
                 let Some(message) = socket.next().await else { bail!("the socket closed") };
-                let message: serde_json::Value = serde_json::from_str(message?.to_text()?)?;
+                let Message::Text(text) = message? else { continue };
+                let message: serde_json::Value = serde_json::from_str(&text)?;
                 if message.pointer("/payload/time").and_then(serde_json::Value::as_i64) == Some(wanted.0) {
                     return Ok(wanted.1.elapsed());
                 }
