@@ -77,7 +77,7 @@ impl Default for Options {
             raw_retention_ms: 48 * 3_600_000,
             minute_retention_ms: 30 * 86_400_000,
             hour_retention_ms: 730 * 86_400_000,
-            head_bytes_max: 32 << 20,
+            head_bytes_max: 64 << 20,
             seal_after_ms: 600_000,
             queue_max: 8_192,
             cache_bytes_max: 12 << 20,

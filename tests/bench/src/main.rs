@@ -19,6 +19,7 @@ farol-bench COMMAND --option value ...
 
 ingest     --target HOST:PORT --pid PID --agents N --interval-ms MS --seconds S [--token T | --remote-write 1]
 latency    --target HOST:PORT --token T --password P --count N --pause-ms MS
+event      --target HOST:PORT --password P --loadavg FILE --key RESOURCE --count N
 query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
 storage    --dir DIR [--peer HOST:PORT --pid PID]
 footprint  --seconds S --name NAME --pid PID
@@ -45,6 +46,12 @@ fn main() -> Result<()> {
         "latency" => {
             let pause = Duration::from_millis(number("pause-ms")?);
             runtime.block_on(latency::run(&text("target")?, &text("token")?, &text("password")?, number("count")?, pause))
+        }
+        "event" => {
+            let loadavg = text("loadavg")?;
+            let count = u32::try_from(number("count")?)?;
+            let key = text("key")?;
+            runtime.block_on(latency::event(&text("target")?, &text("password")?, std::path::Path::new(&loadavg), &key, count))
         }
         "query" => runtime.block_on(async {
             let target = text("target")?;
