@@ -126,6 +126,7 @@ export const en: Catalog = {
   networkAll: 'Network, sum',
   diskIoAll: 'Disk I/O, sum',
   pressureWorst: 'Highest pressure',
+  moved: (change, time) => `${change} points in ${time}`,
   highest: (name, value) => `highest: ${name} ${value}`,
   onResource: (what, name) => `${what} on ${name}`,
   inOut: (input, output) => `in ${input} · out ${output}`,

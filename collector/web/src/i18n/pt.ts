@@ -130,6 +130,7 @@ export const pt = {
   networkAll: 'Rede, soma',
   diskIoAll: 'Disco E/S, soma',
   pressureWorst: 'Maior pressão',
+  moved: (change: string, time: string) => `${change} pontos em ${time}`,
   highest: (name: string, value: string) => `maior: ${name} ${value}`,
   onResource: (what: string, name: string) => `${what} em ${name}`,
   inOut: (input: string, output: string) => `entrada ${input} · saída ${output}`,

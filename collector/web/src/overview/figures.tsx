@@ -8,6 +8,7 @@ import { CPU, fleet, MEMORY, roots, type Resource } from '../live/fleet';
 import { href } from '../state/route';
 import { Icon, type IconName } from '../ui/icon';
 import { level, Meter, Spark } from '../ui/parts';
+import { movementText } from './trend';
 
 type Figure = 'cpu_used' | 'cpu_limit' | 'memory_used' | 'memory_limit' | 'network_in' | 'network_out' | 'disk_read' | 'disk_write'; // prettier-ignore
 
@@ -46,8 +47,15 @@ export function largest(resources: Iterable<Resource>, of: (resource: Resource) 
   return found;
 }
 
+interface Trend {
+  values: Float64Array;
+  /** Milliseconds between two values. */
+  step: number;
+}
+
 /** Row by row the share of all limits together that was used, from trends on one grid. */
-function sharedTrend(column: 0 | 1, limit: 'cpu_limit' | 'memory_limit'): Float64Array | null {
+function sharedTrend(column: 0 | 1, limit: 'cpu_limit' | 'memory_limit'): Trend | null {
+  let step = 0;
   let used: Float64Array | null = null;
   let limits: Float64Array | null = null;
   for (const resource of speaking()) {
@@ -58,6 +66,7 @@ function sharedTrend(column: 0 | 1, limit: 'cpu_limit' | 'memory_limit'): Float6
     used ??= new Float64Array(values.length);
     limits ??= new Float64Array(values.length);
     if (values.length !== used.length) continue;
+    step = resource.trend?.step ?? step;
     for (let row = 0; row < values.length; row += 1) {
       const value = values[row] ?? NaN;
       if (Number.isNaN(value)) continue;
@@ -67,7 +76,18 @@ function sharedTrend(column: 0 | 1, limit: 'cpu_limit' | 'memory_limit'): Float6
   }
   if (!used || !limits) return null;
   const weights = limits;
-  return used.map((value, row) => value / (weights[row] ?? 0));
+  return { values: used.map((value, row) => value / (weights[row] ?? 0)), step };
+}
+
+/** The small chart of a trend and, in words, how it moved. */
+function TrendFoot({ trend }: { trend: Trend | null }) {
+  if (!trend) return null;
+  return (
+    <>
+      <div class="sub ell tn">{movementText(trend.values, trend.step)}</div>
+      <Spark values={trend.values} high={1} />
+    </>
+  );
 }
 
 interface StatProps {
@@ -128,7 +148,7 @@ function CpuStat() {
       {...(limit === null ? {} : { unit: m.coresOf(cores(limit)) })}
       {...(ratio === null ? {} : { note: m.ofLimit(pct(ratio)) })}
       state={level(ratio)}
-      foot={trend ? <Spark values={trend} high={1} /> : null}
+      foot={<TrendFoot trend={trend} />}
     >
       {top && <Which top={top} text={m.highest(top.resource.row.value.name, pct(top.value, 0))} />}
     </Stat>
@@ -151,7 +171,7 @@ function MemoryStat() {
       unit={unit}
       {...(ratio === null || limit === null ? {} : { note: m.percentOf(pct(ratio), bytes(limit)) })}
       state={level(ratio)}
-      foot={trend ? <Spark values={trend} high={1} /> : null}
+      foot={<TrendFoot trend={trend} />}
     >
       {top && <Which top={top} text={m.highest(top.resource.row.value.name, pct(top.value, 0))} />}
     </Stat>
