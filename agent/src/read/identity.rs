@@ -108,6 +108,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_agent_inside_another_program_has_a_key_of_its_own_and_the_same_name() {
+        let roots = Roots::new("/");
+        let around = Surroundings::find(&roots);
+        let proper = own(&roots, &around, &Described::default());
+        let inside = own(&roots, &around, &Described { key_suffix: "#collector", ..Described::default() });
+        assert_eq!(inside.key, format!("{}#collector", proper.key));
+        assert_eq!(inside.name(), proper.name());
+    }
+
+    #[test]
     fn values_of_os_release_lose_their_quotes() {
         let text = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=Alpine\nID='x'\n";
         assert_eq!(release_value(text, "PRETTY_NAME").as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));

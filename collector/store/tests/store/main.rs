@@ -7,3 +7,4 @@ mod files;
 mod harness;
 mod limits;
 mod model;
+mod steps;
