@@ -5,7 +5,8 @@
 
 use farol_shared::{
     batch::{Batch, Lost, LostCause},
-    frame::{Frame, Row},
+    frame::Frame,
+    record::Records,
     wire,
 };
 use serde_bytes::ByteBuf;
@@ -66,7 +67,7 @@ impl Losses {
 pub struct Encoded {
     /// Its number in this run, from 1.
     pub seq: u64,
-    /// How many samples it carries.
+    /// How many samples and records it carries.
     pub samples: u64,
     /// The exact body of the request; see [`is_compressed`].
     pub body: Vec<u8>,
@@ -102,27 +103,34 @@ impl Batcher {
         Self { batch, generation: None, compressor: compressor() }
     }
 
-    /// Samples taken in this run so far.
+    /// Samples and records taken in this run so far.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.batch.taken
     }
 
-    /// Takes this tick's values out of the recorder and makes the next batch of them.
-    pub fn next(&mut self, recorder: &mut Recorder, time_ms: i64, interval_ms: u64, losses: &Losses) -> Encoded {
+    /// Takes this tick's values out of the recorder and makes the next batch of them and of the records.
+    pub fn next(
+        &mut self,
+        recorder: &mut Recorder,
+        records: Vec<Records>,
+        time_ms: i64,
+        interval_ms: u64,
+        losses: &Losses,
+    ) -> Encoded {
         if self.generation != Some(recorder.generation()) {
             self.batch.tables = ByteBuf::from(wire::encode_tables(&recorder.tables()));
             self.generation = Some(recorder.generation());
         }
         let rows = recorder.take_rows();
-        let samples: usize = rows.iter().map(Row::samples).sum();
-        let samples = u64::try_from(samples).unwrap_or(u64::MAX);
+        let frame = Frame { time_ms, rows, records };
+        let samples = u64::try_from(frame.samples()).unwrap_or(u64::MAX);
         self.batch.seq += 1;
         self.batch.taken += samples;
         self.batch.interval_ms = interval_ms;
         self.batch.lost = losses.wire();
-        if let Some(frame) = self.batch.frames.first_mut() {
-            *frame = Frame { time_ms, rows };
+        if let Some(place) = self.batch.frames.first_mut() {
+            *place = frame;
         }
         let plain = wire::encode(&self.batch);
         Encoded { seq: self.batch.seq, samples, body: self.compress(plain) }
@@ -155,6 +163,7 @@ fn compressor() -> Option<Compressor<'static>> {
 mod tests {
     use farol_shared::{
         catalog,
+        frame::Row,
         resource::{Resource, ResourceKind},
     };
 
@@ -193,13 +202,13 @@ mod tests {
         recorder.set(slots[0], 1.5);
         recorder.set(slots[2], 2.0);
         let losses = Losses { refused: 3, ..Losses::default() };
-        let first = batcher.next(&mut recorder, 1_000, 1_000, &losses);
+        let first = batcher.next(&mut recorder, Vec::new(), 1_000, 1_000, &losses);
         let batch = decode(&first);
         assert_eq!((batch.agent.as_str(), batch.boot, batch.seq, batch.interval_ms, batch.taken), ("host:a", 7, 1, 1_000, 2));
         assert_eq!(batch.lost, [Lost { cause: LostCause::Refused, samples: 3 }]);
-        assert_eq!(batch.frames, [Frame { time_ms: 1_000, rows: vec![Row(vec![1.5, f64::NAN, 2.0])] }]);
+        assert_eq!(batch.frames, [Frame { time_ms: 1_000, rows: vec![Row(vec![1.5, f64::NAN, 2.0])], records: Vec::new() }]);
         recorder.set(slots[1], 3.0);
-        let second = batcher.next(&mut recorder, 2_000, 100, &losses);
+        let second = batcher.next(&mut recorder, Vec::new(), 2_000, 100, &losses);
         let batch = decode(&second);
         assert_eq!((batch.seq, batch.taken, batch.interval_ms, second.samples), (2, 3, 100, 1));
     }
@@ -209,7 +218,7 @@ mod tests {
         let (mut recorder, slots) = recorder();
         let mut batcher = Batcher::new("host:a", 7);
         slots.iter().for_each(|slot| recorder.set(*slot, 1.0));
-        let encoded = batcher.next(&mut recorder, 1_000, 1_000, &Losses::default());
+        let encoded = batcher.next(&mut recorder, Vec::new(), 1_000, 1_000, &Losses::default());
         assert!(is_compressed(&encoded.body));
         assert!(encoded.body.len() < 700, "{}", encoded.body.len());
         assert_eq!(decode(&encoded).samples(), 50);
@@ -219,9 +228,9 @@ mod tests {
     fn a_change_of_the_tables_reaches_the_next_batch() {
         let (mut recorder, slots) = recorder();
         let mut batcher = Batcher::new("host:a", 7);
-        let before = decode(&batcher.next(&mut recorder, 1_000, 1_000, &Losses::default()));
+        let before = decode(&batcher.next(&mut recorder, Vec::new(), 1_000, 1_000, &Losses::default()));
         recorder.remove_series(slots[0]);
-        let after = decode(&batcher.next(&mut recorder, 2_000, 1_000, &Losses::default()));
+        let after = decode(&batcher.next(&mut recorder, Vec::new(), 2_000, 1_000, &Losses::default()));
         assert_eq!(wire::decode_tables(&before.tables).unwrap().0[0].series.len(), 50);
         assert_eq!(wire::decode_tables(&after.tables).unwrap().0[0].series.len(), 49);
     }

@@ -3,7 +3,7 @@
 //! Checking collects all faults, so that one start tells everything that is wrong. [`OPTIONS`] is the one list of what
 //! can be set; `docs/CONFIG.md` is generated from it.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use farol_shared::{
     config::{Alias, ConfigError, Span, Vars, load},
@@ -11,8 +11,13 @@ use farol_shared::{
     secret::Secret,
 };
 
-use crate::send::{Target, Token};
+use crate::{
+    listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
+    probe::Probe,
+    send::{Target, Token},
+};
 
+pub mod list;
 mod written;
 
 use written::Written;
@@ -110,6 +115,35 @@ pub const OPTIONS: &[Opt] = &[
         "4MiB",
         "Most memory of what waits for delivery. Beyond it, it goes to `spool.dir`; without one, the oldest is dropped and counted.",
     ),
+    opt(
+        "listen.http",
+        "FAROL_HTTP_LISTEN",
+        "127.0.0.1:4318",
+        "Address for OTLP/HTTP and for `/v1/requests`, `/v1/events`, `/v1/metrics`, `/v1/logs`; `off` for none. Anyone who reaches it may write, so keep it on loopback.",
+    ),
+    opt(
+        "listen.socket",
+        "FAROL_SOCKET",
+        "`farol.sock` in RUNTIME_DIRECTORY, else none",
+        "Path of the Unix datagram socket to which the middlewares send; `off` for none.",
+    ),
+    opt("listen.statsd", "FAROL_STATSD_LISTEN", "127.0.0.1:8125", "UDP address for StatsD and DogStatsD; `off` for none."),
+    opt(
+        "listen.statsd_socket",
+        "FAROL_STATSD_SOCKET",
+        "none",
+        "Path of a Unix datagram socket for StatsD and DogStatsD; `off` for none.",
+    ),
+    opt("requests.slow", "FAROL_SLOW", "500ms", "Requests that take longer travel whole."),
+    opt(
+        "proxy",
+        "FAROL_PROXY",
+        "none",
+        "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several.",
+    ),
+    opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
+    opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
+    opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -161,6 +195,13 @@ pub struct SpoolSettings {
     pub memory_bytes_max: u64,
 }
 
+/// How requests are taken in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RequestSettings {
+    /// Requests that take longer travel whole, in seconds.
+    pub slow_s: f64,
+}
+
 /// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -174,6 +215,10 @@ pub struct Settings {
     pub live_interval_ms: u64,
     /// What waits for delivery.
     pub spool: SpoolSettings,
+    /// What applications tell, and where.
+    pub listen: listen::Settings,
+    /// How it is taken in, but for the service's name, which may have to be found out.
+    pub requests: RequestSettings,
     /// Prefix of /proc and /sys.
     pub root: PathBuf,
     /// Most detailed level that is logged.
@@ -237,9 +282,19 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
     if !written.root.is_absolute() {
         checker.fault("root", format_args!("'{}' is not an absolute path", written.root.display()));
     }
+    let requests = RequestSettings { slow_s: written.requests.slow.0.as_secs_f64() };
+    let spool = check_spool(&mut checker, &written.spool, vars);
+    let listen = if needs_target {
+        let lists = (written.proxy.0, written.logs.0, written.scrape.0, written.probes.0);
+        check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars)
+    } else {
+        listen::Settings::default()
+    };
     let settings = Settings {
         target,
-        spool: check_spool(&mut checker, &written.spool, vars),
+        listen,
+        requests,
+        spool,
         described: check_described(&mut checker, written.name, written.resource, vars),
         interval_ms,
         live_interval_ms,
@@ -304,6 +359,32 @@ fn check_spool(checker: &mut Checker, spool: &written::Spool, vars: &dyn Vars) -
         }
     }
     SpoolSettings { dir, disk_bytes_max: spool.max.0, memory_bytes_max: spool.memory.0.min(spool.max.0) }
+}
+
+fn check_listen(
+    checker: &mut Checker,
+    written: &written::Listen,
+    (proxies, logs, scrapes, probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
+    state_dir: Option<PathBuf>,
+    vars: &dyn Vars,
+) -> listen::Settings {
+    let mut address = |key: &str, text: &str| -> Option<SocketAddr> {
+        if text == "off" {
+            return None;
+        }
+        let parsed = text.parse();
+        if parsed.is_err() {
+            checker.fault(key, format_args!("'{text}' is not an address such as 127.0.0.1:4318, nor `off`"));
+        }
+        parsed.ok()
+    };
+    let http = address("listen.http", &written.http);
+    let statsd = address("listen.statsd", &written.statsd);
+    let path = |text: &Option<String>| text.as_deref().filter(|text| *text != "off").map(PathBuf::from);
+    let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
+    let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket) };
+    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {

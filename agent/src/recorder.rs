@@ -9,7 +9,7 @@ use farol_shared::{
     batch::{SeriesKey, Table, Tables},
     frame::Row,
     limit,
-    metric::Metric,
+    metric::{Kind, Metric},
     resource::Resource,
 };
 
@@ -56,8 +56,35 @@ struct ResourceEntry {
 #[derive(Debug)]
 struct SeriesEntry {
     epoch: u64,
-    metric: &'static Metric,
+    name: Name,
     attributes: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// A metric of the catalogue, or one that an application named.
+#[derive(Debug)]
+enum Name {
+    Catalogued(&'static Metric),
+    Own(Box<(String, String, Kind)>),
+}
+
+/// Name, unit and kind of a metric, as a series needs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// Name; at most [`limit::NAME_BYTES_MAX`] bytes, not empty.
+    pub name: &'a str,
+    /// Unit in UCUM notation, `1` when there is none; at most [`limit::NAME_BYTES_MAX`] bytes.
+    pub unit: &'a str,
+    /// Gauge or counter.
+    pub kind: Kind,
+}
+
+impl Name {
+    fn named(&self) -> Named<'_> {
+        match self {
+            Self::Catalogued(metric) => Named { name: metric.name, unit: metric.unit, kind: metric.kind },
+            Self::Own(own) => Named { name: &own.0, unit: &own.1, kind: own.2 },
+        }
+    }
 }
 
 /// Everything that is measured now. See the head of this file.
@@ -145,13 +172,33 @@ impl Recorder {
 
     /// Registers a series, or finds the one with the same metric and attributes. The order of attributes does not matter.
     pub fn series(&mut self, slot: ResourceSlot, metric: &'static Metric, attributes: &[(&str, &str)]) -> SeriesSlot {
+        self.register(slot, || Name::Catalogued(metric), metric.name, attributes)
+    }
+
+    /// Registers a series of a metric that an application named, or finds the one with the same name and attributes.
+    pub fn own_series(&mut self, slot: ResourceSlot, named: Named<'_>, attributes: &[(&str, &str)]) -> SeriesSlot {
+        if named.name.is_empty() || named.name.len() > limit::NAME_BYTES_MAX || named.unit.len() > limit::NAME_BYTES_MAX {
+            self.refused += 1;
+            return SeriesSlot::default();
+        }
+        let own = || Name::Own(Box::new((named.name.to_owned(), named.unit.to_owned(), named.kind)));
+        self.register(slot, own, named.name, attributes)
+    }
+
+    fn register(
+        &mut self,
+        slot: ResourceSlot,
+        make: impl FnOnce() -> Name,
+        name: &str,
+        attributes: &[(&str, &str)],
+    ) -> SeriesSlot {
         let mut wanted: Vec<(&str, &str)> =
             attributes.iter().map(|(key, value)| (*key, cut(value, limit::VALUE_BYTES_MAX))).collect();
         wanted.sort_unstable();
         wanted.dedup_by_key(|(key, _)| *key);
         let series_count = self.series_count;
         let Some(entry) = self.entry(slot) else { return SeriesSlot::default() };
-        if let Some((index, series)) = entry.find(metric, &wanted) {
+        if let Some((index, series)) = entry.find(name, &wanted) {
             return SeriesSlot { resource: slot.index, index, epoch: series.epoch };
         }
         let index = entry.series.iter().position(Option::is_none).unwrap_or(entry.series.len());
@@ -165,7 +212,7 @@ impl Recorder {
         }
         let epoch = self.next_epoch();
         let attributes = wanted.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let series = Some(SeriesEntry { epoch, metric, attributes });
+        let series = Some(SeriesEntry { epoch, name: make(), attributes });
         let entry = self.entry(slot).expect("the resource was found above");
         if index == entry.series.len() {
             entry.series.push(series);
@@ -192,6 +239,13 @@ impl Recorder {
         if let Some(entry) = self.owner(slot) {
             entry.values[slot.index] = if value.is_finite() { value } else { f64::NAN };
         }
+    }
+
+    /// The place of a resource in [`Self::tables`], while it is registered.
+    #[must_use]
+    pub fn place(&self, slot: ResourceSlot) -> Option<u32> {
+        self.described(slot)?;
+        u32::try_from(self.resources.get(..slot.index)?.iter().flatten().count()).ok()
     }
 
     /// Changes whenever [`Self::tables`] would.
@@ -240,20 +294,19 @@ impl Recorder {
 }
 
 impl ResourceEntry {
-    fn find(&self, metric: &'static Metric, attributes: &[(&str, &str)]) -> Option<(usize, &SeriesEntry)> {
+    fn find(&self, name: &str, attributes: &[(&str, &str)]) -> Option<(usize, &SeriesEntry)> {
         self.series.iter().enumerate().filter_map(|(index, series)| Some((index, series.as_ref()?))).find(|(_, series)| {
-            series.metric.name == metric.name
+            series.name.named().name == name
                 && series.attributes.len() == attributes.len()
                 && series.attributes.iter().zip(attributes).all(|(a, b)| *a.0 == *b.0 && *a.1 == *b.1)
         })
     }
 
     fn table(&self) -> Table {
-        let key = |series: &SeriesEntry| SeriesKey {
-            metric: series.metric.name.to_owned(),
-            unit: series.metric.unit.to_owned(),
-            kind: series.metric.kind,
-            attributes: series.attributes.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        let key = |series: &SeriesEntry| {
+            let Named { name, unit, kind } = series.name.named();
+            let attributes = series.attributes.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            SeriesKey { metric: name.to_owned(), unit: unit.to_owned(), kind, attributes }
         };
         Table { resource: self.resource.clone(), series: self.series.iter().flatten().map(key).collect() }
     }

@@ -3,14 +3,15 @@
 //! Two futures on one thread share the queue: reading never waits for delivery, delivery never waits for a tick. In:
 //! settings, a sink, a clock and a shutdown signal, so that a simulation can bring its own. Out: what was left over.
 //! Invariants: ticks lie on exact multiples of the interval, so they never drift; a missed tick is counted, not made up
-//! for; after the shutdown signal nothing more is read, and what cannot be delivered within [`DRAIN_MAX`] goes to disk.
+//! for; after the shutdown signal nothing more is read, receivers end, and what cannot be delivered within [`DRAIN_MAX`] goes to disk.
 
 use std::{cell::Cell, cell::RefCell, future::Future, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use farol_shared::{clock::Clock, limit};
+use farol_shared::{clock::Clock, limit, resource::Resource};
 use farol_spool::SpoolError;
 use tokio::{
     sync::Notify,
+    task::LocalSet,
     time::{Instant, sleep, timeout},
 };
 use tracing::{debug, info, warn};
@@ -18,6 +19,8 @@ use tracing::{debug, info, warn};
 use crate::{
     batch::Batcher,
     config::Settings,
+    intake::{self, Inlet},
+    listen::{self, Stop},
     own::OwnMetrics,
     read::{Context, Roots, SOURCES, SourceRow, Surroundings, identity},
     recorder::{Recorder, ResourceSlot},
@@ -122,27 +125,10 @@ impl Agent<'_> {
             send_duration: Cell::new(None),
             last_ack: Cell::new(Instant::now()),
         });
-        let mut reader = Reader::new(self, Rc::clone(&shared));
-        let mut delivery = pin!(deliver::deliver(&shared, sink, reader.boot));
-        {
-            let mut reading = pin!(reader.read());
-            let mut shutdown = pin!(shutdown);
-            tokio::select! {
-                () = &mut shutdown => {}
-                () = &mut reading => {}
-                () = &mut delivery => {}
-            }
-        }
-        shared.is_closing.set(true);
-        shared.pushed.notify_one();
-        shared.closing.notify_one();
-        info!(waiting = shared.queue.borrow_mut().stats().batches, "agent stopping");
-        let is_drained = timeout(DRAIN_MAX, delivery).await.is_ok();
-        let mut queue = shared.queue.borrow_mut();
-        queue.flush();
-        let finished = Finished { taken: reader.batcher.taken(), waiting: queue.stats().batches };
-        info!(is_drained, waiting = finished.waiting, "agent stopped");
-        Ok(finished)
+        let listen = self.settings.listen.clone();
+        let reader = Reader::new(self, Rc::clone(&shared));
+        // Receivers are tasks of their own; they share the thread and nothing else but the intake.
+        LocalSet::new().run_until(reader.run(&shared, sink, &listen, shutdown)).await
     }
 }
 
@@ -154,18 +140,62 @@ struct Reader {
     boot: u64,
     interval_ms: u64,
     live_interval_ms: u64,
-    roots: Roots,
+    roots: Rc<Roots>,
     around: Surroundings,
     own: ResourceSlot,
     own_key: String,
     recorder: Recorder,
     sources: Sources,
     metrics: OwnMetrics,
+    inlet: Inlet,
     batcher: Batcher,
     missed_ticks: u64,
 }
 
 impl Reader {
+    async fn run<S: Sink>(
+        mut self,
+        shared: &Shared,
+        sink: S,
+        listen: &listen::Settings,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Finished, RunError> {
+        let (stop, stopped) = Stop::new();
+        let context = listen::Context {
+            inlet: self.inlet.clone(),
+            clock: Arc::clone(&self.clock),
+            roots: Rc::clone(&self.roots),
+            stop: stopped,
+        };
+        let mut receivers = pin!(listen::start(listen, &context));
+        let mut delivery = pin!(deliver::deliver(shared, sink, self.boot));
+        {
+            let mut reading = pin!(self.read());
+            let mut shutdown = pin!(shutdown);
+            tokio::select! {
+                () = &mut shutdown => {}
+                () = &mut reading => {}
+                () = &mut delivery => {}
+            }
+        }
+        stop.send_replace(true);
+        tokio::select! {
+            _ = timeout(listen::STOP_MAX, &mut receivers) => {}
+            () = &mut delivery => {}
+        }
+        self.take_last();
+        shared.is_closing.set(true);
+        shared.pushed.notify_one();
+        shared.closing.notify_one();
+        info!(waiting = shared.queue.borrow_mut().stats().batches, "agent stopping");
+        let is_drained = timeout(DRAIN_MAX, delivery).await.is_ok();
+        let mut queue = shared.queue.borrow_mut();
+        queue.flush();
+        let finished = Finished { taken: self.batcher.taken(), waiting: queue.stats().batches };
+        info!(is_drained, waiting = finished.waiting, "agent stopped");
+        Ok(finished)
+    }
+
     fn new(agent: Agent<'_>, shared: Rc<Shared>) -> Self {
         let settings = agent.settings;
         let roots = Roots::new(&settings.root);
@@ -184,10 +214,11 @@ impl Reader {
             live_interval_ms: settings.live_interval_ms,
             metrics: OwnMetrics::new(&mut recorder, own, settings.is_embedded),
             batcher: Batcher::new(&own_key, agent.boot),
-            roots,
+            roots: Rc::new(roots),
             around,
             own,
             own_key,
+            inlet: Inlet::new(intake_settings(settings, recorder.described(own))),
             recorder,
             sources,
             missed_ticks: 0,
@@ -258,7 +289,8 @@ impl Reader {
             };
             self.metrics.record(&mut self.recorder, &seen);
         }
-        let encoded = self.batcher.next(&mut self.recorder, now_ms, interval_ms, &queue.losses());
+        let records = self.inlet.open().drain(&mut self.recorder, self.own, is_base);
+        let encoded = self.batcher.next(&mut self.recorder, records, now_ms, interval_ms, &queue.losses());
         debug!(seq = encoded.seq, samples = encoded.samples, bytes = encoded.body.len(), "batch made");
         queue.push(self.boot, encoded);
         if self.shared.last_ack.get().elapsed() > PERSIST_AFTER {
@@ -266,6 +298,29 @@ impl Reader {
         }
         drop(queue);
         self.shared.pushed.notify_one();
+    }
+
+    /// Makes a last batch of what applications told after the last tick, so that stopping loses none of it.
+    fn take_last(&mut self) {
+        if !self.inlet.open().is_waiting() {
+            return;
+        }
+        let mut queue = self.shared.queue.borrow_mut();
+        let records = self.inlet.open().drain(&mut self.recorder, self.own, false);
+        let encoded = self.batcher.next(&mut self.recorder, records, self.clock.now_ms(), self.interval_ms, &queue.losses());
+        queue.push(self.boot, encoded);
+    }
+}
+
+/// The service is the configured one, else what the own resource is called.
+fn intake_settings(settings: &Settings, own: Option<&Resource>) -> intake::Settings {
+    let of = |key: &str| own.and_then(|own| own.attributes.get(key)).cloned();
+    let name = of("service.name").or_else(|| of("container.name")).or_else(|| of("host.name"));
+    intake::Settings {
+        service: name.or_else(|| own.map(|own| own.key.clone())).unwrap_or_default(),
+        environment: of("deployment.environment.name"),
+        tenant: settings.described.tenant.clone(),
+        slow_s: settings.requests.slow_s,
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Batch {
     pub seq: u64,
     /// The agent's sampling interval at this moment, in milliseconds.
     pub interval_ms: u64,
-    /// Samples taken in this run up to and including this batch, delivered or not. Makes a loss visible.
+    /// Samples and records taken in this run up to and including this batch, delivered or not. Makes a loss visible.
     pub taken: u64,
     /// Samples lost in this run so far, by cause.
     #[serde(default)]
@@ -31,10 +31,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// How many samples the batch carries.
+    /// How many samples and records the batch carries.
     #[must_use]
     pub fn samples(&self) -> usize {
-        self.frames.iter().flat_map(|frame| &frame.rows).map(crate::frame::Row::samples).sum()
+        self.frames.iter().map(Frame::samples).sum()
     }
 }
 

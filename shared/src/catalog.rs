@@ -86,6 +86,24 @@ catalog! {
     AGENT_READ_DURATION = "farol.agent.read.duration", "s", Counter, ["farol.source"], "Time spent reading, by source.";
     AGENT_READ_FAILURES = "farol.agent.read.failures", "{failure}", Counter, ["farol.source"], "Failed readings, by source.";
 
+    AGENT_RECORDS_DROPPED = "farol.agent.records.dropped", "{record}", Counter, ["farol.kind", "farol.cause"], "What applications handed to the agent and it did not keep, by kind (request, event, log, error, metric, line) and cause (full, series_max, malformed, oversize, socket).";
+    AGENT_RECORDS_TAKEN = "farol.agent.records.received", "{record}", Counter, ["farol.receiver"], "What the agent took from applications, by receiver: http, otlp, statsd, socket, proxy, scrape, logs, probe.";
+
+    HTTP_SERVER_REQUEST_RATE = "http.server.request.rate", "{request}/s", Gauge, [], "Requests a second of a service, over the last minute, all its processes together. Made by the collector of the agents' sketches.";
+    HTTP_SERVER_REQUEST_ERROR_RATIO = "http.server.request.error_ratio", "1", Gauge, [], "Share of the requests of the last minute that failed: a status of 500 or more, or an exception. Missing when there were none.";
+    HTTP_SERVER_REQUEST_DURATION = "http.server.request.duration", "s", Gauge, ["farol.statistic"], "Duration of the requests of the last minute: mean, min, max, p50, p95, p99. Quantiles are off by at most 1.6 %.";
+    HTTP_SERVER_REQUEST_APDEX = "http.server.request.apdex", "1", Gauge, [], "Apdex of the last minute: (satisfied + tolerating / 2) / all, with satisfied up to 0.5 s and tolerating up to 2 s, failures frustrated.";
+    SERVICE_LOG_RECORDS = "farol.service.log.records", "{record}", Counter, ["farol.level"], "Log records of a service by level: trace, debug, info, warn, error, fatal.";
+    SERVICE_ERRORS = "farol.service.errors", "{error}", Counter, [], "Errors of a service of any type, in requests, spans and logs.";
+    CHECK_STATE = "farol.check.state", "1", Gauge, ["farol.check.name", "farol.check.kind"], "What a health check says: 1 online, 0.5 degraded, 0 offline.";
+    CHECK_DURATION = "farol.check.duration", "s", Gauge, ["farol.check.name", "farol.check.kind"], "How long a health check took.";
+    CHECK_TLS_EXPIRY = "farol.check.tls.expiry", "d", Gauge, ["farol.check.name"], "Days until the certificate expires that a health check was shown; negative when it has.";
+    DB_CONNECTIONS = "postgresql.backends", "{connection}", Gauge, ["farol.check.name", "db.namespace"], "Connections to a database, seen by a health check with credentials.";
+    DB_CONNECTIONS_MAX = "postgresql.connection.max", "{connection}", Gauge, ["farol.check.name"], "Connections that the server allows.";
+    DB_SIZE = "postgresql.db_size", "By", Gauge, ["farol.check.name", "db.namespace"], "Size of a database on disk.";
+
+    EVENTS = "farol.events", "{event}", Counter, ["farol.event.type"], "Events of a service by type.";
+
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";
     COLLECTOR_SAMPLES = "farol.collector.ingest.samples", "{sample}", Counter, [], "Samples stored.";
     COLLECTOR_COMMITS = "farol.collector.store.commits", "{commit}", Counter, [], "Transactions that put batches on disk.";

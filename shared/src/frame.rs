@@ -8,7 +8,7 @@ use serde::{
     ser::SerializeSeq,
 };
 
-use crate::limit;
+use crate::{limit, record::Records};
 
 /// All that was read at one instant. On the wire a map, so that later versions can add to it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +19,17 @@ pub struct Frame {
     /// One row a resource, in the order of the batch's tables.
     #[serde(rename = "v")]
     pub rows: Vec<Row>,
+    /// What the services did, for those that did anything. Missing on the wire when empty.
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Records>,
+}
+
+impl Frame {
+    /// How many samples and records it carries: what the books count.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.rows.iter().map(Row::samples).sum::<usize>() + self.records.iter().map(Records::count).sum::<usize>()
+    }
 }
 
 /// The values of one resource at one instant, in the order of its series table. NaN means "not read".

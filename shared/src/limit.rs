@@ -59,6 +59,44 @@ pub const RETRY_AFTER_S_MAX: u64 = 600;
 /// Largest answer an agent reads from a collector, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 16 << 10;
 
+/// Most records of one resource in one frame. An agent folds, samples and cuts to stay below it.
+pub const FRAME_RECORDS_MAX: usize = 10_000;
+
+/// Most different (method, route, status, tenant) of one service that an agent keeps apart in one interval; the rest is
+/// folded into `(other)`.
+pub const REQUEST_KEYS_MAX: usize = 2_000;
+
+/// Most routes of one service that an agent tells apart; the rest is `(other)`. A page shows ten, a large application has a
+/// few hundred.
+pub const ROUTES_MAX: usize = 500;
+
+/// Most tenants of one service that an agent keeps apart at a time; the least busy make room.
+pub const TENANTS_MAX: usize = 1_000;
+
+/// Most of the latest requests that travel whole in one interval.
+pub const RECENT_REQUESTS_MAX: usize = 100;
+
+/// Most slow requests that travel whole in one interval; the slowest stay.
+pub const SLOW_REQUESTS_MAX: usize = 100;
+
+/// Most types of errors that an agent tells apart in one interval.
+pub const ERROR_TYPES_MAX: usize = 200;
+
+/// Longest message, stack, event payload or detail of a record, in bytes. Longer ones are cut by the agent, which says so.
+pub const RECORD_TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// Most bytes of records that wait in the agent for the next frame. Beyond it records are dropped and counted.
+pub const RECORD_BYTES_WAITING_MAX: usize = 512 << 10;
+
+/// Most services that one agent tells apart.
+pub const SERVICES_MAX: usize = 100;
+
+/// Most series that applications may add to one agent by `StatsD`, OpenTelemetry, JSON and scrapes together.
+pub const APP_SERIES_MAX: usize = 3_000;
+
+const _: () = assert!(APP_SERIES_MAX < RESOURCE_SERIES_MAX, "the agent's own series must always fit");
+const _: () = assert!(REQUEST_KEYS_MAX + RECENT_REQUESTS_MAX + SLOW_REQUESTS_MAX + ERROR_TYPES_MAX < FRAME_RECORDS_MAX);
+const _: () = assert!(RECORD_BYTES_WAITING_MAX < BATCH_BYTES_MAX, "all that waits must fit into one batch");
 const _: () = assert!(BATCH_BYTES_MAX < BATCH_DECODED_BYTES_MAX);
 const _: () = assert!(RESOURCE_SERIES_MAX <= BATCH_SERIES_MAX);
 const _: () = assert!(WATCHED_INTERVAL_MS >= INTERVAL_MS_MIN);

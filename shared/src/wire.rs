@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     batch::{Batch, Tables},
-    limit,
+    limit, record,
 };
 
 /// Where batches are posted.
@@ -106,6 +106,14 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, WireError> {
     if batch.frames.iter().flat_map(|frame| &frame.rows).flat_map(|row| &row.0).any(|value| value.is_infinite()) {
         return Err(WireError::Inconsistent("a value is infinite"));
     }
+    for records in batch.frames.iter().flat_map(|frame| &frame.records) {
+        if let Some((what, is, max)) = record::over_bound(records) {
+            return Err(WireError::TooLarge { what, is, max });
+        }
+        if let Some(what) = record::contradiction(records) {
+            return Err(WireError::Inconsistent(what));
+        }
+    }
     Ok(batch)
 }
 
@@ -141,7 +149,7 @@ pub fn decode_tables(bytes: &[u8]) -> Result<Tables, WireError> {
     Ok(tables)
 }
 
-/// Checks that every frame fits the tables: no more rows than resources, no more values than series.
+/// Checks that every frame fits the tables: no more rows than resources, no more values than series, no records of others.
 ///
 /// # Errors
 /// [`WireError::Inconsistent`] names what does not fit.
@@ -149,6 +157,9 @@ pub fn check_shape(batch: &Batch, tables: &Tables) -> Result<(), WireError> {
     for frame in &batch.frames {
         if frame.rows.len() > tables.0.len() {
             return Err(WireError::Inconsistent("a frame has more rows than there are resources"));
+        }
+        if frame.records.iter().any(|records| usize::try_from(records.resource).is_ok_and(|place| place >= tables.0.len())) {
+            return Err(WireError::Inconsistent("records belong to a resource that is not in the tables"));
         }
         if frame.rows.iter().zip(&tables.0).any(|(row, table)| row.0.len() > table.series.len()) {
             return Err(WireError::Inconsistent("a row has more values than its resource has series"));

@@ -62,7 +62,7 @@ impl Maker {
     #[must_use]
     pub fn frame(&self, seq: u64) -> Frame {
         let row = Row((0..self.series).map(|index| self.value(seq, index)).collect());
-        Frame { time_ms: self.time(seq), rows: vec![row] }
+        Frame { time_ms: self.time(seq), rows: vec![row], records: Vec::new() }
     }
 
     /// The body of this seq's batch, as it travels uncompressed.

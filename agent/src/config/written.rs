@@ -8,6 +8,12 @@ use farol_shared::{
 };
 use serde::Deserialize;
 
+use super::list::List;
+use crate::{
+    listen::{logs::Log, proxy::Proxy, scrape::Scrape},
+    probe::Probe,
+};
+
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Written {
@@ -19,6 +25,12 @@ pub(super) struct Written {
     pub(super) send: Send,
     pub(super) resource: Resource,
     pub(super) spool: Spool,
+    pub(super) listen: Listen,
+    pub(super) requests: Requests,
+    pub(super) proxy: List<Proxy>,
+    pub(super) logs: List<Log>,
+    pub(super) scrape: List<Scrape>,
+    pub(super) probes: List<Probe>,
 }
 
 impl Default for Written {
@@ -32,7 +44,41 @@ impl Default for Written {
             send: Send::default(),
             resource: Resource::default(),
             spool: Spool::default(),
+            listen: Listen::default(),
+            requests: Requests::default(),
+            proxy: List::default(),
+            logs: List::default(),
+            scrape: List::default(),
+            probes: List::default(),
         }
+    }
+}
+
+/// Where applications reach the agent; `off` for nowhere.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Listen {
+    pub(super) http: String,
+    pub(super) socket: Option<String>,
+    pub(super) statsd: String,
+    pub(super) statsd_socket: Option<String>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { http: "127.0.0.1:4318".to_owned(), socket: None, statsd: "127.0.0.1:8125".to_owned(), statsd_socket: None }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Requests {
+    pub(super) slow: Span,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { slow: Span(Duration::from_millis(500)) }
     }
 }
 

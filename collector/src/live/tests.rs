@@ -29,7 +29,7 @@ fn committed(agent: &str, tables: &[&Arc<TableIds>], frames: &[(i64, &[&[f64]])]
         resources: tables.iter().map(|table| Arc::clone(table)).collect(),
         frames: frames
             .iter()
-            .map(|(time_ms, rows)| Frame { time_ms: *time_ms, rows: rows.iter().map(|row| Row(row.to_vec())).collect() })
+            .map(|(time_ms, rows)| Frame { time_ms: *time_ms, rows: rows.iter().map(|row| Row(row.to_vec())).collect(), records: Vec::new() })
             .collect(),
     }
 }

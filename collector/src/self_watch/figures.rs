@@ -134,7 +134,7 @@ impl Reporter {
             taken: self.taken,
             lost: Vec::new(),
             tables: ByteBuf::from(wire::encode_tables(&tables)),
-            frames: vec![Frame { time_ms: now_ms, rows }],
+            frames: vec![Frame { time_ms: now_ms, rows, records: Vec::new() }],
         }
     }
 }

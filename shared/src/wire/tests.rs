@@ -55,7 +55,7 @@ prop_compose! {
             lost: vec![Lost { cause: LostCause::SpoolFull, samples: 7 }],
             tables: ByteBuf::from(encode_tables(&Tables(tables))),
             frames: frames.into_iter()
-                .map(|(time_ms, rows)| Frame { time_ms, rows: rows.into_iter().map(Row).collect() })
+                .map(|(time_ms, rows)| Frame { time_ms, rows: rows.into_iter().map(Row).collect(), records: Vec::new() })
                 .collect(),
         }
     }
@@ -129,7 +129,7 @@ fn a_row_longer_than_its_table_does_not_fit() {
         taken: 1,
         lost: vec![],
         tables: ByteBuf::from(encode_tables(&tables)),
-        frames: vec![Frame { time_ms: 0, rows: vec![Row(vec![1.0])] }],
+        frames: vec![Frame { time_ms: 0, rows: vec![Row(vec![1.0])], records: Vec::new() }],
     };
     assert!(matches!(check_shape(&batch, &tables), Err(WireError::Inconsistent(_))));
 }
@@ -144,7 +144,7 @@ fn an_infinite_value_is_refused() {
         taken: 1,
         lost: vec![],
         tables: ByteBuf::new(),
-        frames: vec![Frame { time_ms: 0, rows: vec![Row(vec![f64::INFINITY])] }],
+        frames: vec![Frame { time_ms: 0, rows: vec![Row(vec![f64::INFINITY])], records: Vec::new() }],
     };
     assert!(matches!(decode(&encode(&batch)), Err(WireError::Inconsistent(_))));
 }

@@ -125,7 +125,7 @@ async fn agent(load: Load, index: u64, started: Instant, end: Instant, report: m
         let body = if load.remote_write {
             remote_write::encode(&labels, &row, time_ms)
         } else {
-            let frames = vec![Frame { time_ms, rows: vec![Row(row)] }];
+            let frames = vec![Frame { time_ms, rows: vec![Row(row)], records: Vec::new() }];
             let interval_ms = u64::try_from(load.interval.as_millis())?;
             let taken = seq * data::SERIES as u64;
             wire::encode(&Batch {

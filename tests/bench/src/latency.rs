@@ -173,7 +173,7 @@ impl Sender {
             taken: self.seq * data::SERIES as u64,
             lost: vec![],
             tables: self.tables.clone(),
-            frames: vec![Frame { time_ms, rows: vec![Row(row)] }],
+            frames: vec![Frame { time_ms, rows: vec![Row(row)], records: Vec::new() }],
         };
         let answer = self.connection.ask("POST", wire::PATH, &self.headers, &wire::encode(&batch)).await?;
         if answer.status != 200 {

@@ -38,7 +38,7 @@ pub(crate) fn labels(tables: &Tables) -> Vec<Vec<u8>> {
 
 /// One row as a compressed `WriteRequest`.
 pub(crate) fn encode(labels: &[Vec<u8>], row: &[f64], time_ms: i64) -> Vec<u8> {
-    encode_frames(labels, &[Frame { time_ms, rows: vec![Row(row.to_vec())] }])
+    encode_frames(labels, &[Frame { time_ms, rows: vec![Row(row.to_vec())], records: Vec::new() }])
 }
 
 /// The first rows of some frames as a compressed `WriteRequest`, series by series.

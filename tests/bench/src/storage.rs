@@ -169,7 +169,7 @@ impl Sender {
         }
         let samples = row.len() as u64;
         let jitter = i64::try_from(self.random.bits() % 7).unwrap_or(0) - 3;
-        self.frames.push(Frame { time_ms: time_ms + jitter, rows: vec![Row(row)] });
+        self.frames.push(Frame { time_ms: time_ms + jitter, rows: vec![Row(row)], records: Vec::new() });
         self.taken += samples;
         samples
     }
