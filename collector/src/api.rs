@@ -33,13 +33,22 @@ use crate::{
     problem::Problem,
     push::{self, Push},
     self_watch::Own,
+    service::Services,
 };
 
+pub mod checks;
+pub mod compare;
 pub mod completeness;
 pub mod document;
+pub mod errors;
+pub mod events;
 pub mod history;
+pub mod logs;
+pub mod named;
 pub mod parameters;
 pub mod query;
+pub mod records;
+pub mod requests;
 pub mod resources;
 pub mod routes;
 pub mod series;
@@ -63,6 +72,8 @@ pub struct Parts {
     pub store: Store,
     /// Newest values.
     pub live: Arc<Live>,
+    /// What services add up to.
+    pub services: Services,
     /// Rooms.
     pub push: Push,
     /// The door.
@@ -73,6 +84,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.
     pub own: Own,
+    /// When the process started, in milliseconds since the epoch.
+    pub started_ms: i64,
 }
 
 /// Turns for questions that read history.

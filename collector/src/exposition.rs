@@ -29,13 +29,16 @@ use crate::{
 
 mod name;
 
-use name::{Unit, family_name, label_name, unit};
+use name::{family, label_name};
 
 /// Metrics of the collector itself come from where they are counted, not from history.
 const OWN_PREFIX: &str = "farol.collector.";
 
 /// Labels that say which resource a value belongs to.
-const RESERVED: &[&str] = &["resource", "kind", "tenant", "name", "job", "instance", "le", "quantile"];
+const RESERVED: &[&str] = &["resource", "kind", "tenant", "name", "job", "instance", "le", "quantile", METRIC];
+
+/// Label that tells metrics apart whose names become one.
+const METRIC: &str = "metric";
 
 /// Answers the exposition.
 pub(crate) async fn metrics(app: App, request: Request) -> Result<Response, Problem> {
@@ -63,6 +66,7 @@ pub struct OwnValue {
 
 /// One line of a family.
 struct Line {
+    metric: String,
     labels: String,
     value: f64,
 }
@@ -70,7 +74,6 @@ struct Line {
 /// Lines that stand under one name.
 struct Family {
     kind: Kind,
-    help: String,
     lines: Vec<Line>,
 }
 
@@ -99,18 +102,16 @@ pub fn text(resources: &[ResourceInfo], current: &[Current], own: &[OwnValue]) -
 }
 
 fn add(families: &mut BTreeMap<String, Family>, metric: &str, ucum: &str, kind: Kind, labels: String, value: f64) {
-    let unit: Unit = unit(ucum, kind);
-    let name = family_name(metric, unit.word, kind);
-    let family = families.entry(name).or_insert_with(|| Family { kind, help: help(metric), lines: Vec::new() });
-    // Two metrics whose names only differ in punctuation share a family; their kinds may not differ.
-    if family.kind == kind {
-        family.lines.push(Line { labels, value: value * unit.scale });
-    }
+    let name = family(metric, ucum, kind);
+    // Counters end in `_total` and gauges never do, so that no name stands for both.
+    let family = families.entry(name.name).or_insert_with(|| Family { kind, lines: Vec::new() });
+    family.lines.push(Line { metric: metric.to_owned(), labels, value: value * name.scale });
 }
 
 fn write(families: BTreeMap<String, Family>) -> String {
     let mut text = String::new();
     for (name, mut family) in families {
+        let help = tell_apart(&mut family.lines);
         family.lines.sort_by(|a, b| a.labels.cmp(&b.labels));
         // The same labels twice would be refused: a resource that changed hands is shown once.
         family.lines.dedup_by(|a, b| a.labels == b.labels);
@@ -119,7 +120,7 @@ fn write(families: BTreeMap<String, Family>) -> String {
             Kind::Counter => "counter",
         };
         // Writing to a string cannot fail.
-        let _ok = writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", family.help);
+        let _ok = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for line in family.lines {
             let _ok = if line.labels.is_empty() {
                 writeln!(text, "{name} {}", line.value)
@@ -129,6 +130,17 @@ fn write(families: BTreeMap<String, Family>) -> String {
         }
     }
     text
+}
+
+/// Gives all but one of several metrics that share a family a label with their own name. Answers what is said of the family.
+fn tell_apart(lines: &mut [Line]) -> String {
+    // A catalogued one keeps its labels, whatever applications invent beside it.
+    let owner = lines.iter().map(|line| (catalog::find(&line.metric).is_none(), line.metric.as_str())).min();
+    let owner = owner.map_or(String::new(), |(_, metric)| metric.to_owned());
+    for line in lines.iter_mut().filter(|line| line.metric != owner) {
+        push_label(&mut line.labels, METRIC, &line.metric);
+    }
+    help(&owner)
 }
 
 fn help(metric: &str) -> String {

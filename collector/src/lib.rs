@@ -1,7 +1,8 @@
 //! Farol's collector: batches in, history on disk, a live page and an API out.
 //!
 //! Each stage of the one way that data takes is a module: [`ingest`] takes batches and hands them to the store,
-//! [`live`] keeps what was stored last, [`push`] tells the browsers, [`api`] answers questions. [`run`] builds them.
+//! [`live`] keeps what was stored last, [`service`] adds up what services did, [`push`] tells the browsers, [`api`] answers
+//! questions. [`run`] builds them.
 
 pub mod access;
 pub mod api;
@@ -18,4 +19,5 @@ pub mod problem;
 pub mod push;
 pub mod run;
 pub mod self_watch;
+pub mod service;
 pub mod state;

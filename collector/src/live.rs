@@ -19,6 +19,8 @@ use farol_store::{Committed, ResourceId, ResourceInfo, SeriesId, TableIds};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::service;
+
 pub mod figures;
 pub mod status;
 
@@ -53,6 +55,15 @@ pub struct Arrival {
     pub skew_ms: i64,
 }
 
+impl Arrival {
+    /// A moment of the agent's clock by the collector's. A small difference is delay, not skew; nothing is heard in the future.
+    #[must_use]
+    pub fn by_own_clock(self, time_ms: i64) -> i64 {
+        let skew_ms = if self.skew_ms.abs() < SKEW_MS_MIN { 0 } else { self.skew_ms };
+        time_ms.saturating_add(skew_ms).min(self.now_ms)
+    }
+}
+
 /// Values of one frame of one resource, for those who watch it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fresh {
@@ -82,6 +93,9 @@ pub struct Line {
     pub ended: bool,
     /// Its figures.
     pub latest: Latest,
+    /// The agent that measures it.
+    #[serde(skip)]
+    pub agent: Arc<str>,
 }
 
 /// One newest value with all that describes it, for the exposition.
@@ -147,6 +161,10 @@ impl Live {
     /// Takes a committed batch in. Calls `emit` with each frame of each resource that `is_watched`.
     pub fn apply(&self, committed: &Committed, arrival: Arrival, is_watched: impl Fn(u32) -> bool, mut emit: impl FnMut(Fresh)) {
         for (index, table) in committed.resources.iter().enumerate() {
+            if table.series.is_empty() {
+                // A service that this agent only has records of: `crate::service` tells what it measures.
+                continue;
+            }
             let id = table.resource;
             let is_watched = is_watched(id);
             let mut shard = self.shard(id);
@@ -156,7 +174,7 @@ impl Live {
             let part = seen.part(&committed.agent, committed.boot, table, arrival.now_ms);
             for frame in &committed.frames {
                 let Some(row) = frame.rows.get(index).filter(|row| row.0.iter().any(|value| !value.is_nan())) else { continue };
-                let heard_ms = heard(frame.time_ms, arrival);
+                let heard_ms = arrival.by_own_clock(frame.time_ms);
                 let values = seen.take(part, frame.time_ms, heard_ms, row, is_watched);
                 if let Some(values) = values.filter(|values| !values.is_empty()) {
                     emit(Fresh { resource: id, time_ms: frame.time_ms, generation: seen.generation, values });
@@ -180,7 +198,7 @@ impl Live {
     /// The overview's lines at this moment: all, or those that changed since the last call that asked for changes.
     #[must_use]
     pub fn lines(&self, now_ms: i64, only_changed: bool) -> Vec<Line> {
-        let alive = self.agents();
+        let alive = self.agents(now_ms);
         let mut lines = Vec::new();
         for shard in &self.shards {
             for (id, seen) in lock(shard).iter_mut() {
@@ -195,16 +213,24 @@ impl Live {
     #[must_use]
     pub fn current(&self, now_ms: i64) -> Vec<Current> {
         let mut all = Vec::new();
+        self.each(now_ms, &mut |resource, key, value| all.push(Current { resource, key: Arc::clone(key), value }));
+        all
+    }
+
+    /// Calls `take` with the newest value of every series that is fresh at this moment.
+    pub fn each_current(&self, now_ms: i64, take: &mut dyn FnMut(&SeriesKey, f64)) {
+        self.each(now_ms, &mut |_, key, value| take(key, value));
+    }
+
+    fn each(&self, now_ms: i64, take: &mut dyn FnMut(ResourceId, &Arc<SeriesKey>, f64)) {
         for shard in &self.shards {
             for seen in lock(shard).values() {
                 for part in seen.parts.iter().filter(|part| Silence::of(now_ms - part.heard_ms, seen.interval_ms).is_none()) {
                     let cells = part.table.keys.iter().zip(&part.cells).filter(|(_, cell)| !cell.raw.is_nan());
-                    let resource = part.table.resource;
-                    all.extend(cells.map(|(key, cell)| Current { resource, key: Arc::clone(key), value: cell.raw }));
+                    cells.for_each(|(key, cell)| take(part.table.resource, key, cell.raw));
                 }
             }
         }
-        all
     }
 
     /// Age of the newest sample of any resource by the collector's clock, in milliseconds.
@@ -217,7 +243,7 @@ impl Live {
     /// How many resources are known, and how many of them are silent now though their agent has not left them out.
     #[must_use]
     pub fn count(&self, now_ms: i64) -> (usize, usize) {
-        let alive = self.agents();
+        let alive = self.agents(now_ms);
         let (mut all, mut silent) = (0, 0);
         for shard in &self.shards {
             for seen in lock(shard).values() {
@@ -229,8 +255,9 @@ impl Live {
     }
 
     /// When each agent was heard last.
-    fn agents(&self) -> HashMap<Arc<str>, i64> {
-        let mut agents: HashMap<Arc<str>, i64> = HashMap::new();
+    fn agents(&self, now_ms: i64) -> HashMap<Arc<str>, i64> {
+        // The collector's own one is always there: a service that it no longer tells of has ended.
+        let mut agents: HashMap<Arc<str>, i64> = HashMap::from([(service::AGENT.into(), now_ms)]);
         for shard in &self.shards {
             for seen in lock(shard).values() {
                 let newest = agents.entry(Arc::clone(&seen.agent)).or_insert(i64::MIN);
@@ -248,12 +275,6 @@ impl Live {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Values here are replaced one by one: none is half written after a panic elsewhere.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The moment of a sample by the collector's clock. A small difference is delay, not skew; nothing is heard in the future.
-fn heard(time_ms: i64, arrival: Arrival) -> i64 {
-    let skew_ms = if arrival.skew_ms.abs() < SKEW_MS_MIN { 0 } else { arrival.skew_ms };
-    time_ms.saturating_add(skew_ms).min(arrival.now_ms)
 }
 
 impl Seen {
@@ -328,7 +349,7 @@ impl Seen {
         if only_changed {
             (self.is_changed, self.shown) = (false, (status, ended));
         }
-        Some(Line { id, time: self.time_ms, status, reasons, ended, latest })
+        Some(Line { id, time: self.time_ms, status, reasons, ended, latest, agent: Arc::clone(&self.agent) })
     }
 
     fn figures(&self) -> Latest {
@@ -374,10 +395,15 @@ impl Part {
         }
         (self.time_ms, self.heard_ms) = (time_ms, heard_ms.max(self.heard_ms));
         self.plan.take(time_ms, &row.0);
+        let is_whole = *self.agent == *service::AGENT;
         let mut fresh = is_watched.then(|| Vec::with_capacity(row.0.len()));
         let columns = self.table.series.iter().zip(self.table.keys.iter());
         for ((cell, (id, key)), &value) in self.cells.iter_mut().zip(columns).zip(&row.0) {
             if value.is_nan() {
+                // Agents leave out what they did not read; what services add up to is told whole, so that what is missing is not.
+                if is_whole {
+                    *cell = EMPTY;
+                }
                 continue;
             }
             cell.shown = match key.kind {

@@ -4,10 +4,10 @@
 //! once and shared by all who listen.
 //!
 //! Invariants: a slow listener never holds anybody up: what it did not fetch in time is dropped, counted, and made good by the
-//! newest state of the room; a listener whose sign-in ended is closed within a minute.
+//! newest state of the room, or by its newest records; a listener whose sign-in ended is closed within a minute.
 //!
 //! Bounded: connections (`http.listeners_max`, then 503), rooms a connection ([`ROOMS_MAX`]), messages that wait for one
-//! listener in one room ([`WAITING_MAX`]), size and rate of what a listener sends, time to sign in, time without a sign of life.
+//! listener in one room ([`WAITING_MAX`], [`RECORDS_WAITING_MAX`]), size and rate of what a listener sends, time to sign in, time without a sign of life.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,7 +19,7 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use farol_shared::clock::Clock;
+use farol_shared::{clock::Clock, limit};
 use farol_store::ResourceId;
 use tokio::sync::{Notify, watch};
 
@@ -31,7 +31,10 @@ use crate::{
 mod connection;
 pub mod feed;
 mod message;
+mod records;
 pub mod routes;
+
+pub(crate) use records::payload;
 
 /// Most rooms that one connection listens to: a page shows a few dozen cards at most.
 pub const ROOMS_MAX: usize = 64;
@@ -40,8 +43,12 @@ pub const ROOMS_MAX: usize = 64;
 /// watched resource are 400 ms: more of the past nobody wants to see late.
 pub const WAITING_MAX: usize = 4;
 
+/// Most records (events, logs, checks) that wait for one listener in one room: as many as a feed shows. When there are more, the
+/// oldest go.
+pub const RECORDS_WAITING_MAX: usize = 50;
+
 /// A topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Room {
     /// All resources with status and figures, once a second.
     Overview,
@@ -49,6 +56,14 @@ pub enum Room {
     Resource(ResourceId),
     /// The collector's own machine in few words, once a second, for administrators.
     System,
+    /// Every event of every service.
+    Events,
+    /// Events of one type.
+    EventsOf(Arc<str>),
+    /// Results of health checks.
+    Checks,
+    /// Log records: warnings and worse.
+    Logs,
 }
 
 impl Room {
@@ -59,8 +74,21 @@ impl Room {
             // The older guide calls it `dashboard`.
             "overview" | "dashboard" => Some(Self::Overview),
             "system" => Some(Self::System),
-            _ => name.strip_prefix("resource:")?.parse().ok().map(Self::Resource),
+            "events" => Some(Self::Events),
+            "checks" => Some(Self::Checks),
+            "logs" => Some(Self::Logs),
+            _ => match name.split_once(':')? {
+                ("resource", id) => id.parse().ok().map(Self::Resource),
+                ("event", kind) if !kind.is_empty() && kind.len() <= limit::VALUE_BYTES_MAX => Some(Self::EventsOf(kind.into())),
+                _ => None,
+            },
         }
+    }
+
+    /// Whether it tells what happened, one record a message, and not how things stand.
+    #[must_use]
+    pub fn is_of_records(&self) -> bool {
+        matches!(self, Self::Events | Self::EventsOf(_) | Self::Checks | Self::Logs)
     }
 }
 
@@ -70,6 +98,10 @@ impl fmt::Display for Room {
             Self::Overview => f.write_str("overview"),
             Self::Resource(id) => write!(f, "resource:{id}"),
             Self::System => f.write_str("system"),
+            Self::Events => f.write_str("events"),
+            Self::EventsOf(kind) => write!(f, "event:{kind}"),
+            Self::Checks => f.write_str("checks"),
+            Self::Logs => f.write_str("logs"),
         }
     }
 }
@@ -87,6 +119,8 @@ struct Inner {
     rooms: Mutex<HashMap<Room, HashMap<u64, Arc<Mailbox>>>>,
     /// How many resource rooms have listeners: spares ingest a lock while nobody watches.
     watched: AtomicUsize,
+    /// How many rooms of records have listeners: spares the same.
+    followed: AtomicUsize,
     /// The whole overview as of the latest beat, made when the first newcomer asks.
     overview: Mutex<Option<Utf8Bytes>>,
     /// What the system room shows, as of the latest beat.
@@ -133,15 +167,21 @@ enum Due {
 
 impl Mailbox {
     /// Puts a message in. Answers how many were skipped for it.
-    fn put(&self, room: Room, message: &Utf8Bytes) -> u64 {
+    fn put(&self, room: &Room, message: &Utf8Bytes) -> u64 {
         let mut slots = lock(&self.slots);
-        let Some(slot) = slots.iter_mut().find(|slot| slot.room == room) else { return 0 };
+        let Some(slot) = slots.iter_mut().find(|slot| slot.room == *room) else { return 0 };
         if slot.is_stale {
             // The whole state will be sent, with this in it.
             return 0;
         }
         let mut skipped = 0;
-        if slot.waiting.len() >= WAITING_MAX {
+        if room.is_of_records() {
+            if slot.waiting.len() >= RECORDS_WAITING_MAX {
+                slot.waiting.pop_front();
+                skipped = 1;
+            }
+            slot.waiting.push_back(message.clone());
+        } else if slot.waiting.len() >= WAITING_MAX {
             skipped = slot.waiting.len() as u64 + 1;
             slot.waiting = VecDeque::new();
             slot.is_stale = true;
@@ -158,7 +198,7 @@ impl Mailbox {
         for slot in slots.iter_mut() {
             if std::mem::take(&mut slot.is_stale) {
                 slot.waiting.clear();
-                return Some(Due::WholeOf(slot.room));
+                return Some(Due::WholeOf(slot.room.clone()));
             }
             if let Some(message) = slot.waiting.pop_front() {
                 return Some(Due::Message(message));
@@ -182,12 +222,13 @@ impl Seat {
         let mut rooms = lock(&self.push.0.rooms);
         let before: Vec<Room> = lock(&self.mailbox.slots).drain(..).map(|slot| slot.room).collect();
         for room in before.iter().filter(|room| !wanted.contains(room)) {
-            leave(&mut rooms, *room, self.id);
+            leave(&mut rooms, room, self.id);
         }
-        for &room in wanted {
-            rooms.entry(room).or_default().insert(self.id, Arc::clone(&self.mailbox));
+        for room in wanted {
+            rooms.entry(room.clone()).or_default().insert(self.id, Arc::clone(&self.mailbox));
         }
-        let slot = |room: &Room| Slot { room: *room, is_stale: true, waiting: VecDeque::new() };
+        // What happened before is asked for, not pushed.
+        let slot = |room: &Room| Slot { room: room.clone(), is_stale: !room.is_of_records(), waiting: VecDeque::new() };
         *lock(&self.mailbox.slots) = wanted.iter().map(slot).collect();
         self.push.count_watched(&rooms);
         drop(rooms);
@@ -199,18 +240,18 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut rooms = lock(&self.push.0.rooms);
         for slot in lock(&self.mailbox.slots).drain(..) {
-            leave(&mut rooms, slot.room, self.id);
+            leave(&mut rooms, &slot.room, self.id);
         }
         self.push.count_watched(&rooms);
         self.push.0.listeners.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn leave(rooms: &mut HashMap<Room, HashMap<u64, Arc<Mailbox>>>, room: Room, id: u64) {
-    if let Some(listeners) = rooms.get_mut(&room) {
+fn leave(rooms: &mut HashMap<Room, HashMap<u64, Arc<Mailbox>>>, room: &Room, id: u64) {
+    if let Some(listeners) = rooms.get_mut(room) {
         listeners.remove(&id);
         if listeners.is_empty() {
-            rooms.remove(&room);
+            rooms.remove(room);
         }
     }
 }
@@ -231,6 +272,7 @@ impl Push {
             listeners_max,
             rooms: Mutex::default(),
             watched: AtomicUsize::new(0),
+            followed: AtomicUsize::new(0),
             overview: Mutex::default(),
             system: Mutex::default(),
             next_id: AtomicU64::new(0),
@@ -262,13 +304,13 @@ impl Push {
         self.0.closing.send_replace(true);
     }
 
-    fn has_listeners(&self, room: Room) -> bool {
-        lock(&self.0.rooms).contains_key(&room)
+    fn has_listeners(&self, room: &Room) -> bool {
+        lock(&self.0.rooms).contains_key(room)
     }
 
-    fn publish(&self, room: Room, message: &Utf8Bytes) {
+    fn publish(&self, room: &Room, message: &Utf8Bytes) {
         let mut skipped = 0;
-        if let Some(listeners) = lock(&self.0.rooms).get(&room) {
+        if let Some(listeners) = lock(&self.0.rooms).get(room) {
             for mailbox in listeners.values() {
                 skipped += mailbox.put(room, message);
             }
@@ -288,7 +330,7 @@ impl Push {
     }
 
     /// The whole state of a room at this moment, if there is anything to show.
-    fn whole(&self, room: Room) -> Option<Utf8Bytes> {
+    fn whole(&self, room: &Room) -> Option<Utf8Bytes> {
         match room {
             Room::Overview => {
                 let mut kept = lock(&self.0.overview);
@@ -299,31 +341,34 @@ impl Push {
                 kept.clone()
             }
             Room::Resource(id) => {
-                let newest = self.0.live.newest(id).filter(|fresh| !fresh.values.is_empty())?;
+                let newest = self.0.live.newest(*id).filter(|fresh| !fresh.values.is_empty())?;
                 Some(message::values(&newest, self.0.clock.now_ms()))
             }
             Room::System => lock(&self.0.system).clone(),
+            Room::Events | Room::EventsOf(_) | Room::Checks | Room::Logs => None,
         }
     }
 
     /// Tells the overview what changed. Called once a second.
     fn beat(&self, changed: &[Line], now_ms: i64) {
         *lock(&self.0.overview) = None;
-        if !changed.is_empty() && self.has_listeners(Room::Overview) {
-            self.publish(Room::Overview, &message::overview(changed, now_ms));
+        if !changed.is_empty() && self.has_listeners(&Room::Overview) {
+            self.publish(&Room::Overview, &message::overview(changed, now_ms));
         }
     }
 
     /// Tells the system room how the collector's own machine is. Called once a second.
     fn system(&self, line: Option<&Line>) {
         let Some(message) = line.map(message::system) else { return };
-        self.publish(Room::System, &message);
+        self.publish(&Room::System, &message);
         *lock(&self.0.system) = Some(message);
     }
 
     fn count_watched(&self, rooms: &HashMap<Room, HashMap<u64, Arc<Mailbox>>>) {
         let watched = rooms.keys().filter(|room| matches!(room, Room::Resource(_))).count();
         self.0.watched.store(watched, Ordering::Relaxed);
+        let followed = rooms.keys().filter(|room| room.is_of_records()).count();
+        self.0.followed.store(followed, Ordering::Relaxed);
     }
 }
 

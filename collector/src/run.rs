@@ -24,6 +24,7 @@ use crate::{
     live::Live,
     push::{Push, feed},
     self_watch::{Own, SelfWatch, report_own},
+    service::{self, Services, feedback},
     state::{FILE_NAME, State, StateError},
 };
 
@@ -139,7 +140,9 @@ impl Stages {
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
         let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&clock), shown);
         let own = Own::default();
-        let delivering = tokio::spawn(feed::deliver(push.clone(), to_show));
+        let services = Services::default();
+        services.remember(&store, clock.now_ms());
+        let delivering = tokio::spawn(feed::deliver(push.clone(), service::start(&services), to_show));
         let self_watch = if settings.self_watch {
             let started = SelfWatch::start(ingest.clone(), own.clone(), Arc::clone(&clock));
             Some(started.map_err(RunError::Thread)?)
@@ -148,8 +151,21 @@ impl Stages {
         };
         let (for_beat, store_for_beat) = (own.clone(), store.clone());
         let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
-        let app =
-            App::new(Parts { store: store.clone(), live, push: push.clone(), ingest, access, clock: Arc::clone(&clock), own });
+        let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
+        beating.push(tokio::spawn(told));
+        let started_ms = clock.now_ms();
+        let parts = Parts {
+            store: store.clone(),
+            live,
+            services,
+            push: push.clone(),
+            ingest,
+            access,
+            clock: Arc::clone(&clock),
+            own,
+            started_ms,
+        };
+        let app = App::new(parts);
         if settings.self_watch {
             beating.push(tokio::spawn(report_own(app.clone(), clock)));
         }

@@ -103,6 +103,19 @@ catalog! {
     DB_SIZE = "postgresql.db_size", "By", Gauge, ["farol.check.name", "db.namespace"], "Size of a database on disk.";
 
     EVENTS = "farol.events", "{event}", Counter, ["farol.event.type"], "Events of a service by type.";
+    MESSAGES_SENT = "farol.messages.sent", "{message}", Counter, [], "Messages that a service sent: its `MessageSent` events but those whose status says that it failed.";
+    MESSAGES_FAILED = "farol.messages.failed", "{message}", Counter, [], "Messages that a service could not send: its `MessageSent` events whose status says so.";
+    MESSAGES_RECEIVED = "farol.messages.received", "{message}", Counter, [], "Messages that a service received: its `MessageReceived` events.";
+    CONVERSATIONS_ACTIVE = "farol.conversations.active", "{conversation}", Gauge, [], "Conversations that started within the last 30 minutes and have not ended: `ConversationStarted` without `ConversationEnded`.";
+    TICKETS_CREATED = "farol.tickets.created", "{ticket}", Counter, [], "Tickets that a service created: its `TicketCreated` events.";
+    AI_INTERACTIONS = "farol.ai.interactions", "{interaction}", Counter, [], "Uses of an AI model by a service: its `AIInteraction` events.";
+    AI_TOKENS = "farol.ai.tokens", "{token}", Counter, [], "Tokens that its `AIInteraction` events tell.";
+    ERP_CALLS = "farol.erp.calls", "{call}", Counter, [], "Calls of an ERP system by a service: its `ERPCall` events.";
+    ERP_FAILED = "farol.erp.failed", "{call}", Counter, [], "Calls of an ERP system that did not succeed.";
+    ERP_TIME = "farol.erp.time", "s", Counter, [], "Time that all calls of an ERP system took, added up from the `response_time` (in milliseconds) of `ERPCall` events.";
+    CAMPAIGNS_SENT = "farol.campaigns.sent", "{message}", Gauge, [], "Messages sent by campaigns: the newest `CampaignUpdate` of each campaign of the last seven days, added up.";
+    CAMPAIGNS_OPENED = "farol.campaigns.opened", "{message}", Gauge, [], "Messages of campaigns that were opened: the newest `CampaignUpdate` of each campaign of the last seven days, added up.";
+    CAMPAIGNS_CLICKED = "farol.campaigns.clicked", "{message}", Gauge, [], "Messages of campaigns in which a link was clicked: the newest `CampaignUpdate` of each campaign of the last seven days, added up.";
 
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";
     COLLECTOR_SAMPLES = "farol.collector.ingest.samples", "{sample}", Counter, [], "Samples stored.";
@@ -112,6 +125,7 @@ catalog! {
     COLLECTOR_HISTORY_BYTES = "farol.collector.store.bytes", "By", Gauge, [], "Size of the history on disk.";
     COLLECTOR_LISTENERS = "farol.collector.push.listeners", "{connection}", Gauge, [], "Open WebSocket connections.";
     COLLECTOR_SKIPPED = "farol.collector.push.skipped", "{message}", Counter, [], "Live messages that slow listeners skipped.";
+    COLLECTOR_SERVICES_LEFT_OUT = "farol.collector.services.left_out", "{group}", Counter, [], "Groups of records that are stored but were not added up into a service's figures, because there were too many services or the adding up fell behind.";
     COLLECTOR_CPU_TIME = "farol.collector.cpu.time", "s", Counter, [], "CPU time of the collector itself.";
     COLLECTOR_MEMORY_USAGE = "farol.collector.memory.usage", "By", Gauge, [], "Resident memory of the collector itself.";
 }

@@ -119,13 +119,14 @@ export class Collector extends Program {
   }
 }
 
-/** An agent that delivers to this collector. */
-export function agentBeside(collector, service) {
+/** An agent that delivers to this collector, with more of its settings if wanted. */
+export function agentBeside(collector, service, env = {}) {
   return new Program('agent', agentProgram, [], {
     FAROL_COLLECTOR_URL: collector.url,
     FAROL_TOKEN: AGENT_TOKEN,
     FAROL_SERVICE: service,
     FAROL_NAME: service,
+    ...env,
   });
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    App, aside, json_bytes,
+    App, aside, json_bytes, named,
     parameters::{Parameters, Range, wrong},
     store_problem,
 };
@@ -34,6 +34,10 @@ pub struct History {
     pub step: i64,
     /// One entry a resource.
     pub series: Vec<Entry>,
+    /// The figures that other front ends ask for by name, of all resources: `[milliseconds since the epoch, value]` in time order; of
+    /// requests a point a minute.
+    #[schema(value_type = std::collections::HashMap<String, Vec<Vec<f64>>>)]
+    pub metrics: BTreeMap<&'static str, named::Points>,
 }
 
 /// History of one resource: `[milliseconds since the epoch, ratio]` in time order.
@@ -78,7 +82,8 @@ pub(super) async fn history(app: App, request: Request) -> Result<Response, Prob
         let gather =
             Gather { store: &app.parts().store, range, step_ms: step_ms.max(1_000), resources: names.keys().copied().collect() };
         let series = if names.is_empty() { Vec::new() } else { gather.entries(names)? };
-        let history = History { from: range.from_ms, to: range.to_ms, step: gather.step_ms, series };
+        let metrics = named::history(&app, range, gather.step_ms)?;
+        let history = History { from: range.from_ms, to: range.to_ms, step: gather.step_ms, series, metrics };
         serde_json::to_vec(&history).map_err(|_| Problem::internal())
     });
     Ok(json_bytes(bytes.await?))

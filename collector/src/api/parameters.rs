@@ -133,15 +133,27 @@ impl Parameters {
     /// # Errors
     /// 400 when one is not a time, or the end is not after the start.
     pub fn range(&self, now_ms: i64) -> Result<Range, Problem> {
+        self.range_of(now_ms, RANGE_MS_DEFAULT)
+    }
+
+    /// `from` and `to`; so many milliseconds up to now when absent.
+    ///
+    /// # Errors
+    /// 400 when one is not a time, or the end is not after the start.
+    pub fn range_of(&self, now_ms: i64, default_ms: i64) -> Result<Range, Problem> {
         let to_ms = self.instant("to")?.unwrap_or(now_ms);
-        let from_ms = self.instant("from")?.unwrap_or(to_ms.saturating_sub(RANGE_MS_DEFAULT));
+        let from_ms = self.instant("from")?.unwrap_or(to_ms.saturating_sub(default_ms));
         if from_ms >= to_ms {
             return Err(wrong("from", "must be before to"));
         }
         Ok(Range { from_ms, to_ms })
     }
 
-    fn instant(&self, name: &str) -> Result<Option<i64>, Problem> {
+    /// A time, if it is given.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub fn instant(&self, name: &str) -> Result<Option<i64>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let fault = || wrong(name, format!("'{text}' is not a time: write 2026-11-21T07:00:00Z or milliseconds since the epoch"));
         instant::parse(text).ok_or_else(fault).map(Some)

@@ -1,6 +1,9 @@
 //! `GET /api/v1/resources` and `/api/monitoring/current`: what there is, and how it is now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use axum::{extract::Request, response::Response};
 use farol_shared::resource::ResourceKind;
@@ -8,7 +11,7 @@ use farol_store::{ResourceId, ResourceInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{App, aside, json_bytes, parameters::Parameters};
+use super::{App, aside, json_bytes, named, parameters::Parameters};
 use crate::{
     live::{
         Line,
@@ -31,6 +34,19 @@ pub struct Resources {
     pub resources: Vec<Entry>,
 }
 
+/// All resources, and the figures that other front ends ask for by name.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CurrentState)]
+pub struct Current {
+    /// The collector's clock, in milliseconds since the epoch.
+    pub now: i64,
+    /// The resources, by number.
+    pub resources: Vec<Entry>,
+    /// `requests_per_sec`, `error_rate` and `system_availability` (percent), `response_time_p95` (milliseconds), `cache_hits` and so
+    /// on; `null` where nobody reports one.
+    pub metrics: BTreeMap<&'static str, Option<f64>>,
+}
+
 /// One resource.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Entry {
@@ -48,7 +64,7 @@ pub struct Entry {
     pub tenant: Option<String>,
     /// OpenTelemetry resource attributes.
     pub attributes: BTreeMap<String, String>,
-    /// The agent that reports it.
+    /// The agent that reports it; of a service the collector's own, which adds up what all agents tell of it.
     pub agent: String,
     /// Time of its first sample, in milliseconds since the epoch.
     pub first_seen: i64,
@@ -77,6 +93,17 @@ pub(super) async fn resources(app: App, request: Request) -> Result<Response, Pr
     Ok(json_bytes(bytes.await?))
 }
 
+/// Answers all resources and the named figures.
+pub(super) async fn current(app: App, request: Request) -> Result<Response, Problem> {
+    let all = Parameters::of(request.uri(), &["all"])?.flag("all")?;
+    let bytes = aside(&request, move || {
+        let now = app.now_ms();
+        let current = Current { now, resources: entries(&app, now, all), metrics: named::current(&app, now)? };
+        serde_json::to_vec(&current).map_err(|_| Problem::internal())
+    });
+    Ok(json_bytes(bytes.await?))
+}
+
 /// Every resource that is listed, by number.
 pub(super) fn entries(app: &App, now_ms: i64, all: bool) -> Vec<Entry> {
     let known = app.parts().store.resources();
@@ -97,9 +124,9 @@ pub(super) fn entries(app: &App, now_ms: i64, all: bool) -> Vec<Entry> {
 fn entry(info: &ResourceInfo, parent: Option<ResourceId>, line: Option<Line>) -> Entry {
     let resource = &info.resource;
     // Between its first commit and the moment it is shown, a resource has no line yet.
-    let (time, status, reasons, ended, latest) = match line {
-        Some(line) => (line.time, line.status, line.reasons, line.ended, line.latest),
-        None => (i64::MIN, Status::Ok, Vec::new(), false, Latest::default()),
+    let (time, status, reasons, ended, latest, agent) = match line {
+        Some(line) => (line.time, line.status, line.reasons, line.ended, line.latest, line.agent),
+        None => (i64::MIN, Status::Ok, Vec::new(), false, Latest::default(), Arc::clone(&info.agent)),
     };
     Entry {
         id: info.id,
@@ -109,7 +136,7 @@ fn entry(info: &ResourceInfo, parent: Option<ResourceId>, line: Option<Line>) ->
         parent,
         tenant: resource.tenant.clone(),
         attributes: resource.attributes.clone(),
-        agent: info.agent.to_string(),
+        agent: agent.to_string(),
         first_seen: info.first_seen_ms,
         last_seen: time.max(info.last_seen_ms),
         interval_ms: info.interval_ms,

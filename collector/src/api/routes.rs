@@ -11,7 +11,9 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use super::{App, READ, completeness, document, history, query, resources, series};
+use super::{
+    App, READ, checks, compare, completeness, document, errors, events, history, logs, query, requests, resources, series,
+};
 use crate::{access::Role, exposition, health};
 
 /// HTTP methods in use.
@@ -125,6 +127,10 @@ const fn elsewhere(method: Method, path: &'static str, least: Least, summary: &'
 const RESOURCE: Parameter = optional("resource", "Numbers of resources, separated by commas; all when absent.");
 const FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; an hour before `to` when absent.");
 const TO: Parameter = optional("to", "End, RFC 3339 or milliseconds since the epoch; now when absent.");
+const SERVICE: Parameter = optional("service", "Number or name of a service; all when absent.");
+const TENANT: Parameter = optional("tenant", "Name of a tenant; all when absent.");
+const DAY_FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; a day before `to` when absent.");
+const BEFORE: Parameter = optional("before", "The page after the one whose `next` this is; the newest when absent.");
 const ALL: Parameter = optional("all", "`true` lists also what its agent no longer reports.");
 
 /// Every address of the collector but the page's files.
@@ -151,7 +157,12 @@ pub const ROUTES: &[Route] = &[
         "/api/v1/series",
         READ,
         "Series by resource and metric.",
-        &[RESOURCE, optional("metric", "Name of a metric; all when absent.")],
+        &[
+            RESOURCE,
+            optional("metric", "Name of a metric; all when absent."),
+            optional("from", "Only series that were seen since; all when neither `from` nor `to` is given."),
+            optional("to", "Only series that were seen before; now when only `from` is given."),
+        ],
         Answer::Json(shape::<series::SeriesList>),
         serve!(series::series),
     ),
@@ -185,17 +196,126 @@ pub const ROUTES: &[Route] = &[
         serve!(completeness::completeness),
     ),
     get(
+        "/api/v1/requests/recent",
+        READ,
+        "The latest requests, with their mean, shortest and longest duration.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most requests, up to 1000; 100 when absent.")],
+        Answer::Json(shape::<requests::RecentRequests>),
+        serve!(requests::recent),
+    ),
+    get(
+        "/api/v1/requests/slow",
+        READ,
+        "The slowest requests.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most requests, up to 1000; 10 when absent.")],
+        Answer::Json(shape::<requests::SlowRequests>),
+        serve!(requests::slow),
+    ),
+    get(
+        "/api/v1/requests/endpoints",
+        READ,
+        "The endpoints that are used most, with their durations.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most endpoints, up to 1000; 10 when absent.")],
+        Answer::Json(shape::<requests::Endpoints>),
+        serve!(requests::endpoints),
+    ),
+    get(
+        "/api/v1/requests/latency",
+        READ,
+        "Number and durations of requests over time, by status, and in all.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("step", "Distance of points, whole minutes: `1m`, `1h`; chosen when absent.")],
+        Answer::Json(shape::<requests::Latency>),
+        serve!(requests::latency),
+    ),
+    get(
+        "/api/v1/requests/tenants",
+        READ,
+        "Requests by tenant, with each one's share of the slow time.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most tenants, up to 1000; 10 when absent.")],
+        Answer::Json(shape::<requests::Tenants>),
+        serve!(requests::tenants),
+    ),
+    get(
+        "/api/v1/errors/by-hour",
+        READ,
+        "Failed requests, exceptions and error logs over time.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("step", "Length of a step, whole minutes; `1h` when absent.")],
+        Answer::Json(shape::<errors::ErrorHours>),
+        serve!(errors::by_hour),
+    ),
+    get(
+        "/api/v1/errors/types",
+        READ,
+        "The most frequent types of exceptions, each with its newest one.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most types, up to 1000; 5 when absent.")],
+        Answer::Json(shape::<errors::ErrorTypes>),
+        serve!(errors::types),
+    ),
+    get(
+        "/api/v1/logs",
+        READ,
+        "Log records, newest first: warnings and worse.",
+        &[
+            DAY_FROM,
+            TO,
+            SERVICE,
+            TENANT,
+            optional("level", "The least level: trace, debug, info, warn, error or fatal; warn when absent."),
+            optional("q", "Words that must all stand in message, exception or source; the last may be the beginning of one."),
+            optional("limit", "Most records, up to 1000; 50 when absent."),
+            BEFORE,
+        ],
+        Answer::Json(shape::<logs::Logs>),
+        serve!(logs::logs),
+    ),
+    get(
+        "/api/v1/events",
+        READ,
+        "Events, newest first, how many of each type, and what is derived of typed events.",
+        &[
+            DAY_FROM,
+            TO,
+            SERVICE,
+            TENANT,
+            optional("type", "Types, separated by commas; all when absent."),
+            optional("limit", "Most events, up to 1000; 50 when absent."),
+            BEFORE,
+        ],
+        Answer::Json(shape::<events::Events>),
+        serve!(events::events),
+    ),
+    get(
+        "/api/v1/checks",
+        READ,
+        "Health checks with availability and latest results.",
+        &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most results a check, up to 1000; 50 when absent.")],
+        Answer::Json(shape::<checks::Checks>),
+        serve!(checks::checks),
+    ),
+    get(
+        "/api/v1/compare",
+        READ,
+        "Today since local midnight against yesterday up to the same time of day.",
+        &[
+            optional("resource", "Numbers of up to 50 resources, separated by commas; all when absent, but then name metrics."),
+            optional("metric", "Names of up to 64 metrics, separated by commas; all when absent."),
+            optional("offset", "By how many minutes local time is ahead of UTC, -840 to 840; 0 when absent."),
+        ],
+        Answer::Json(shape::<compare::Comparison>),
+        serve!(compare::compare),
+    ),
+    get(
         "/api/monitoring/current",
         READ,
-        "All resources with status and figures.",
+        "All resources with status and figures, and figures by name.",
         &[ALL],
-        Answer::Json(shape::<resources::Resources>),
-        serve!(resources::resources),
+        Answer::Json(shape::<resources::Current>),
+        serve!(resources::current),
     ),
     get(
         "/api/monitoring/history",
         READ,
-        "CPU, memory and disk of each resource against its limits.",
+        "CPU, memory and disk of each resource against its limits, and figures by name.",
         &[optional("minutes", "How far back, 1 to 1440; 120 when absent."), RESOURCE],
         Answer::Json(shape::<history::History>),
         serve!(history::history),

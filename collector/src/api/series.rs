@@ -6,7 +6,10 @@ use farol_store::{ResourceId, SeriesId, SeriesInfo};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::{App, aside, json_bytes, parameters::Parameters};
+use super::{
+    App, aside, json_bytes,
+    parameters::{Parameters, Range},
+};
 use crate::problem::Problem;
 
 /// Most series of one answer: as many as one batch may bring.
@@ -54,8 +57,9 @@ impl Serialize for Attributes {
 
 /// Answers series.
 pub(super) async fn series(app: App, request: Request) -> Result<Response, Problem> {
-    let parameters = Parameters::of(request.uri(), &["resource", "metric"])?;
+    let parameters = Parameters::of(request.uri(), &["resource", "metric", "from", "to"])?;
     let resources = parameters.resources()?;
+    let seen = seen_within(&parameters, app.now_ms())?;
     let metric = parameters.text("metric").map(str::to_owned);
     let bytes = aside(&request, move || {
         let store = &app.parts().store;
@@ -63,12 +67,26 @@ pub(super) async fn series(app: App, request: Request) -> Result<Response, Probl
             [] => store.series(None, metric.as_deref()),
             some => some.iter().flat_map(|id| store.series(Some(*id), metric.as_deref())).collect(),
         };
+        if let Some(range) = seen {
+            found.retain(|info| info.first_seen_ms < range.to_ms && info.last_seen_ms >= range.from_ms);
+        }
         let truncated = found.len() > SERIES_MAX;
         found.truncate(SERIES_MAX);
         let list = SeriesList { series: found.iter().map(entry).collect(), truncated };
         serde_json::to_vec(&list).map_err(|_| Problem::internal())
     });
     Ok(json_bytes(bytes.await?))
+}
+
+/// The stretch in which series must have been seen; `None` when no time is named.
+fn seen_within(parameters: &Parameters, now_ms: i64) -> Result<Option<Range>, Problem> {
+    if parameters.text("from").is_none() && parameters.text("to").is_none() {
+        return Ok(None);
+    }
+    let mut range = parameters.range(now_ms)?;
+    // What is known of a series is known to the second.
+    range.from_ms = range.from_ms.div_euclid(1_000) * 1_000;
+    Ok(Some(range))
 }
 
 fn entry(info: &SeriesInfo) -> Entry {

@@ -98,3 +98,82 @@ fn hostile_names_make_no_broken_lines() {
     assert_eq!(text.lines().count(), 3);
     assert!(text.contains(r#"a_b="c\nd;e""#));
 }
+
+#[test]
+fn names_of_applications_are_written_as_promtool_wants_them() {
+    let resources = [info(1, "container:a", None)];
+    let names = [
+        "tws_latency_ms",
+        "messagesSent",
+        "queue:depth",
+        "queue_gauge",
+        "jobs_counter",
+        "x_percent",
+        "x_milliseconds",
+        "x_kb_free",
+        "cache_hits_count",
+        "foo_sum",
+        "foo_bucket",
+        "my_histogram",
+        "duration_minutes",
+        "size_megabytes",
+        "a__b",
+        "foo_m",
+        "foo_info",
+        "is_s_thing",
+        "_2nd",
+        "foo_bit_rate",
+        "foo_hours_left",
+        "ratio_percent",
+        "foo_created",
+        "days",
+        "gauge",
+        "total",
+        "_total",
+        "",
+        "_",
+        "count",
+        "a.total.count",
+        "http.server.duration",
+        "S",
+        "x_S",
+        "x_MS",
+        "camelCaseKb",
+        "summary_histogram",
+        "cache_hits",
+    ];
+    let kinds = [Kind::Gauge, Kind::Counter];
+    let values: Vec<Current> = (names.iter())
+        .flat_map(|name| kinds.map(|kind| current(1, name, "", kind, &[("tenantId", "x"), ("le", "1")], 1.0)))
+        .collect();
+    let text = text(&resources, &values, &[]);
+    assert_eq!(promtool(&text), "");
+    let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(lines, values.len(), "none is lost: {text}");
+}
+
+#[test]
+fn metrics_whose_names_become_one_are_told_apart_by_a_label() {
+    let resources = [info(1, "container:a", None)];
+    let values = [
+        current(1, "cache_hits", "", Kind::Gauge, &[], 1.0),
+        current(1, "cache.hits", "", Kind::Gauge, &[], 2.0),
+        current(1, "cache.hits.total", "", Kind::Gauge, &[], 3.0),
+        current(1, "cache.hits", "", Kind::Counter, &[], 4.0),
+    ];
+    let text = text(&resources, &values, &[]);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
+    let labels = r#"kind="container",name="container:a",resource="container:a""#;
+    assert_eq!(
+        lines,
+        [
+            "# TYPE cache_hits gauge".to_owned(),
+            format!("cache_hits{{{labels}}} 2"),
+            format!(r#"cache_hits{{{labels},metric="cache.hits.total"}} 3"#),
+            format!(r#"cache_hits{{{labels},metric="cache_hits"}} 1"#),
+            "# TYPE cache_hits_total counter".to_owned(),
+            format!("cache_hits_total{{{labels}}} 4"),
+        ]
+    );
+    assert_eq!(promtool(&text), "");
+}

@@ -61,6 +61,12 @@ pub struct Latest {
     pub oom_kills: Option<f64>,
     /// Seconds since the start.
     pub uptime: Option<f64>,
+    /// Requests a second of a service, over the last minute.
+    pub request_rate: Option<f64>,
+    /// Share of the requests of the last minute that failed, 0 to 1; absent when there were none.
+    pub error_ratio: Option<f64>,
+    /// 95 % of the requests of the last minute took no longer, in seconds; absent when there were none.
+    pub p95: Option<f64>,
 }
 
 /// What one column means for the figures.
@@ -90,6 +96,9 @@ enum Role {
     PressureIo,
     OomKills,
     Uptime,
+    RequestRate,
+    ErrorRatio,
+    P95,
 }
 
 /// One column that matters.
@@ -167,6 +176,10 @@ impl Plan {
         for entry in &mut self.entries {
             let Some(&value) = values.get(entry.column as usize) else { continue };
             if value.is_nan() {
+                // Without requests there is no ratio: the one before says nothing about now.
+                if matches!(entry.role, Role::ErrorRatio | Role::P95) {
+                    entry.value = f64::NAN;
+                }
                 continue;
             }
             if !entry.counter {
@@ -193,6 +206,9 @@ impl Plan {
         let cpu_used = without_jitter(used_and_limits.cpu_used, used_and_limits.cpu_limit);
         let periods = self.sum(|role| role == Role::ThrottlingPeriods);
         let throttled = self.sum(|role| role == Role::ThrottledPeriods);
+        let request_rate = digits(self.sum(|role| role == Role::RequestRate), 3);
+        // An application may report durations of its own under the same name: only beside the collector's rate are they ours.
+        let of_requests = |role: Role| request_rate.and_then(|_| self.sum(|other| other == role));
         Latest {
             cpu_ratio: ratio(cpu_used, used_and_limits.cpu_limit),
             cpu_used: digits(cpu_used, 4),
@@ -216,6 +232,9 @@ impl Plan {
             },
             oom_kills: self.sum(|role| role == Role::OomKills),
             uptime: digits(self.sum(|role| role == Role::Uptime), 0),
+            request_rate,
+            error_ratio: digits(of_requests(Role::ErrorRatio), 4),
+            p95: digits(of_requests(Role::P95), 6),
         }
     }
 
@@ -281,6 +300,9 @@ impl Plan {
             "container.memory.limit" => Role::MemoryLimit,
             "container.memory.oom_kills" | "system.linux.memory.oom_kills" => Role::OomKills,
             "container.uptime" | "system.uptime" => Role::Uptime,
+            "http.server.request.rate" => Role::RequestRate,
+            "http.server.request.error_ratio" => Role::ErrorRatio,
+            "http.server.request.duration" if attribute("farol.statistic") == "p95" => Role::P95,
             "system.filesystem.usage" => {
                 if IMAGE_FILE_SYSTEMS.contains(&attribute("system.filesystem.type")) {
                     return None;
@@ -390,99 +412,4 @@ fn digits(value: Option<f64>, digits: i32) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Series<'a> = (&'a str, Kind, &'a [(&'a str, &'a str)]);
-
-    fn plan(series: &[Series<'_>]) -> Plan {
-        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        let attributes: Vec<Vec<(String, String)>> = series.iter().map(|(.., pairs)| pairs.iter().map(owned).collect()).collect();
-        let columns = series.iter().zip(&attributes);
-        Plan::new(columns.map(|((metric, kind, _), attributes)| Column { metric, kind: *kind, attributes }))
-    }
-
-    #[test]
-    fn a_reading_just_above_the_limit_is_the_limit_and_a_true_excess_stays() {
-        assert_eq!(without_jitter(Some(2.02), Some(2.0)), Some(2.0));
-        assert_eq!(without_jitter(Some(3.0), Some(2.0)), Some(3.0));
-        assert_eq!(without_jitter(Some(1.5), Some(2.0)), Some(1.5));
-        assert_eq!(without_jitter(Some(1.5), None), Some(1.5));
-    }
-
-    #[test]
-    fn a_hosts_cpu_is_all_time_but_idle_and_iowait_against_its_limit() {
-        let mut plan = plan(&[
-            ("system.cpu.time", Kind::Counter, &[("cpu.mode", "user")]),
-            ("system.cpu.time", Kind::Counter, &[("cpu.mode", "system")]),
-            ("system.cpu.time", Kind::Counter, &[("cpu.mode", "idle")]),
-            ("system.cpu.limit", Kind::Gauge, &[]),
-        ]);
-        plan.take(1_000, &[10.0, 5.0, 100.0, 2.0]);
-        assert_eq!(plan.figures().cpu_ratio, None);
-        plan.take(2_000, &[10.5, 5.25, 101.0, 2.0]);
-        let latest = plan.figures();
-        assert_eq!(latest.cpu_used, Some(0.75));
-        assert_eq!(latest.cpu_ratio, Some(0.375));
-    }
-
-    #[test]
-    fn a_rate_is_taken_over_a_second_even_when_samples_come_faster() {
-        let mut plan = plan(&[("container.cpu.time", Kind::Counter, &[]), ("container.cpu.limit", Kind::Gauge, &[])]);
-        for tick in 0..=10 {
-            // All the work happens in the last tenth of the second.
-            let raw = if tick == 10 { 0.5 } else { 0.0 };
-            plan.take(1_000 + tick * 100, &[raw, 1.0]);
-        }
-        assert_eq!(plan.figures().cpu_used, Some(0.5));
-    }
-
-    #[test]
-    fn a_counter_that_starts_again_gives_no_negative_rate() {
-        let mut plan = plan(&[("container.cpu.time", Kind::Counter, &[])]);
-        plan.take(1_000, &[100.0]);
-        plan.take(2_000, &[101.0]);
-        plan.take(3_000, &[0.5]);
-        assert_eq!(plan.figures().cpu_used, Some(1.0));
-        plan.take(4_000, &[0.75]);
-        assert_eq!(plan.figures().cpu_used, Some(0.25));
-    }
-
-    #[test]
-    fn the_fullest_file_system_is_named_and_images_do_not_count() {
-        let fs = |mount: &'static str, state: &'static str, kind: &'static str| {
-            [("system.filesystem.mountpoint", mount), ("system.filesystem.state", state), ("system.filesystem.type", kind)]
-        };
-        let (a, b) = (fs("/", "used", "ext4"), fs("/", "free", "ext4"));
-        let (c, d) = (fs("/var", "used", "xfs"), fs("/var", "free", "xfs"));
-        let (e, f) = (fs("/snap", "used", "squashfs"), fs("/snap", "free", "squashfs"));
-        let rows: Vec<Series<'_>> = [&a, &b, &c, &d, &e, &f]
-            .into_iter()
-            .map(|attributes| ("system.filesystem.usage", Kind::Gauge, &attributes[..]))
-            .collect();
-        let mut plan = plan(&rows);
-        plan.take(1_000, &[10.0, 90.0, 93.0, 7.0, 5.0, 0.0]);
-        let latest = plan.figures();
-        assert_eq!((latest.disk_ratio, latest.disk_mount.as_deref()), (Some(0.93), Some("/var")));
-    }
-
-    #[test]
-    fn traffic_of_inner_interfaces_is_not_counted_twice() {
-        let mut plan = plan(&[
-            ("system.network.io", Kind::Counter, &[("network.interface.name", "eth0"), ("network.io.direction", "receive")]),
-            ("system.network.io", Kind::Counter, &[("network.interface.name", "lo"), ("network.io.direction", "receive")]),
-            ("system.network.io", Kind::Counter, &[("network.interface.name", "veth12"), ("network.io.direction", "receive")]),
-        ]);
-        plan.take(0, &[0.0, 0.0, 0.0]);
-        plan.take(1_000, &[100.0, 999.0, 999.0]);
-        assert_eq!(plan.figures().network_in, Some(100.0));
-    }
-
-    #[test]
-    fn a_containers_use_is_never_set_against_its_hosts_limit() {
-        let mut plan = plan(&[("container.memory.working_set", Kind::Gauge, &[]), ("system.memory.limit", Kind::Gauge, &[])]);
-        plan.take(0, &[50.0, 100.0]);
-        let latest = plan.figures();
-        assert_eq!((latest.memory_used, latest.memory_ratio), (Some(50.0), None));
-    }
-}
+mod tests;

@@ -17,8 +17,26 @@ pub const CRITICAL_ABOVE: f64 = 0.95;
 /// Above this share of throttled scheduler periods a resource is yellow.
 pub const THROTTLED_ABOVE: f64 = 0.25;
 
+/// Above this share of failed requests a service is yellow.
+pub const ERRORS_WARNING_ABOVE: f64 = 0.05;
+
+/// Above this share it is red.
+pub const ERRORS_CRITICAL_ABOVE: f64 = 0.10;
+
+/// Above this 95th percentile of durations a service is yellow, in seconds.
+pub const LATENCY_WARNING_ABOVE_S: f64 = 0.5;
+
+/// Above this it is red.
+pub const LATENCY_CRITICAL_ABOVE_S: f64 = 1.0;
+
 /// How far below its threshold a value must fall before the reason is taken back.
 pub const SLACK: f64 = 0.03;
+
+/// The same for the share of failed requests.
+pub const ERRORS_SLACK: f64 = 0.01;
+
+/// The same for durations, in seconds.
+pub const LATENCY_SLACK_S: f64 = 0.05;
 
 /// Time constant of the mean by which CPU and throttling are judged, in milliseconds.
 const MEAN_OVER_MS: f64 = 4_000.0;
@@ -39,9 +57,9 @@ pub enum Status {
     /// Nothing wrong.
     #[default]
     Ok,
-    /// Above 80 %, throttled, or short of memory a moment ago.
+    /// Above 80 %, throttled, short of memory a moment ago, or requests that fail or take too long.
     Warning,
-    /// Above 95 %.
+    /// Above 95 %, or requests that fail or take far too long.
     Critical,
     /// Nothing was heard for too long.
     Silent,
@@ -63,6 +81,10 @@ pub enum Code {
     Throttled,
     /// The kernel killed a process for want of memory.
     Oom,
+    /// Too many requests failed.
+    ErrorsHigh,
+    /// Requests took too long.
+    LatencyHigh,
 }
 
 /// One reason for a status.
@@ -70,7 +92,7 @@ pub enum Code {
 pub struct Reason {
     /// What is wrong.
     pub code: Code,
-    /// The value that is judged: a ratio, seconds of silence, or a number of kills.
+    /// The value that is judged: a ratio, seconds, or a number of kills.
     pub value: f64,
     /// The threshold that it passed, in the same unit.
     pub threshold: f64,
@@ -83,7 +105,7 @@ pub struct Reason {
 pub struct Judge {
     cpu: Mean,
     throttled: Mean,
-    levels: [Status; 4],
+    levels: [Status; 6],
     oom_kills: Option<f64>,
     oom_until_ms: Option<i64>,
     oom_recent: f64,
@@ -128,17 +150,19 @@ impl Judge {
         let cpu = self.cpu.take(latest.cpu_ratio, now_ms);
         let throttled = self.throttled.take(latest.throttled_ratio, now_ms);
         let shares = [
-            (Code::CpuHigh, cpu, None, WARNING_ABOVE, CRITICAL_ABOVE),
-            (Code::MemoryHigh, latest.memory_ratio, None, WARNING_ABOVE, CRITICAL_ABOVE),
-            (Code::DiskHigh, latest.disk_ratio, latest.disk_mount.as_ref(), WARNING_ABOVE, CRITICAL_ABOVE),
-            (Code::Throttled, throttled, None, THROTTLED_ABOVE, f64::INFINITY),
+            (Code::CpuHigh, cpu, None, Bounds::SHARE),
+            (Code::MemoryHigh, latest.memory_ratio, None, Bounds::SHARE),
+            (Code::DiskHigh, latest.disk_ratio, latest.disk_mount.as_ref(), Bounds::SHARE),
+            (Code::Throttled, throttled, None, Bounds::THROTTLED),
+            (Code::ErrorsHigh, latest.error_ratio, None, Bounds::ERRORS),
+            (Code::LatencyHigh, latest.p95, None, Bounds::LATENCY),
         ];
         let mut status = Status::Ok;
-        for ((code, value, detail, warning, critical), level) in shares.into_iter().zip(&mut self.levels) {
+        for ((code, value, detail, bounds), level) in shares.into_iter().zip(&mut self.levels) {
             let value = value.unwrap_or(0.0);
-            *level = next_level(*level, value, warning, critical);
+            *level = next_level(*level, value, bounds);
             if *level > Status::Ok {
-                let threshold = if *level == Status::Critical { critical } else { warning };
+                let threshold = if *level == Status::Critical { bounds.critical } else { bounds.warning };
                 reasons.push(Reason { code, value: round(value), threshold, detail: detail.cloned() });
             }
             status = status.max(*level);
@@ -185,11 +209,26 @@ impl Silence {
     }
 }
 
-fn next_level(level: Status, value: f64, warning: f64, critical: f64) -> Status {
-    let slack = |at: Status| if level >= at { SLACK } else { 0.0 };
-    if value > critical - slack(Status::Critical) {
+/// Where a value begins to be a reason, and how far below it ceases to be one.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    warning: f64,
+    critical: f64,
+    slack: f64,
+}
+
+impl Bounds {
+    const SHARE: Self = Self { warning: WARNING_ABOVE, critical: CRITICAL_ABOVE, slack: SLACK };
+    const THROTTLED: Self = Self { warning: THROTTLED_ABOVE, critical: f64::INFINITY, slack: SLACK };
+    const ERRORS: Self = Self { warning: ERRORS_WARNING_ABOVE, critical: ERRORS_CRITICAL_ABOVE, slack: ERRORS_SLACK };
+    const LATENCY: Self = Self { warning: LATENCY_WARNING_ABOVE_S, critical: LATENCY_CRITICAL_ABOVE_S, slack: LATENCY_SLACK_S };
+}
+
+fn next_level(level: Status, value: f64, bounds: Bounds) -> Status {
+    let slack = |at: Status| if level >= at { bounds.slack } else { 0.0 };
+    if value > bounds.critical - slack(Status::Critical) {
         Status::Critical
-    } else if value > warning - slack(Status::Warning) {
+    } else if value > bounds.warning - slack(Status::Warning) {
         Status::Warning
     } else {
         Status::Ok
@@ -247,6 +286,22 @@ mod tests {
         assert_eq!((reasons[0].code, reasons[0].value, reasons[0].threshold), (Code::Silent, 6.0, 5.0));
         assert_eq!(Silence::of(5_000, 1_000), None);
         assert_eq!(Silence::of(20_000, 10_000), None, "three intervals of ten seconds");
+    }
+
+    #[test]
+    fn failing_and_slow_requests_are_reasons_and_none_at_all_are_not() {
+        let mut judge = Judge::default();
+        let requests = |error_ratio, p95| Latest { error_ratio: Some(error_ratio), p95: Some(p95), ..Latest::default() };
+        let mut judged = |latest: &Latest| {
+            let (status, reasons) = judge.judge(latest, 0, None);
+            (status, reasons.iter().map(|reason| reason.code).collect::<Vec<_>>())
+        };
+        assert_eq!(judged(&requests(0.05, 0.5)), (Status::Ok, vec![]));
+        assert_eq!(judged(&requests(0.06, 0.5)), (Status::Warning, vec![Code::ErrorsHigh]));
+        assert_eq!(judged(&requests(0.045, 0.6)), (Status::Warning, vec![Code::ErrorsHigh, Code::LatencyHigh]));
+        assert_eq!(judged(&requests(0.11, 1.1)), (Status::Critical, vec![Code::ErrorsHigh, Code::LatencyHigh]));
+        assert_eq!(judged(&requests(0.095, 0.96)), (Status::Critical, vec![Code::ErrorsHigh, Code::LatencyHigh]), "the slack");
+        assert_eq!(judged(&Latest::default()), (Status::Ok, vec![]));
     }
 
     #[test]

@@ -29,8 +29,13 @@ fn committed(agent: &str, tables: &[&Arc<TableIds>], frames: &[(i64, &[&[f64]])]
         resources: tables.iter().map(|table| Arc::clone(table)).collect(),
         frames: frames
             .iter()
-            .map(|(time_ms, rows)| Frame { time_ms: *time_ms, rows: rows.iter().map(|row| Row(row.to_vec())).collect(), records: Vec::new() })
+            .map(|(time_ms, rows)| Frame {
+                time_ms: *time_ms,
+                rows: rows.iter().map(|row| Row(row.to_vec())).collect(),
+                records: Vec::new(),
+            })
             .collect(),
+        records: Vec::new(),
     }
 }
 
@@ -162,4 +167,31 @@ fn what_was_silent_before_the_start_is_shown_as_silent() {
     let live = Live::new(&[known]);
     let line = &live.lines(100_000, false)[0];
     assert_eq!((line.id, line.status, line.time, &line.latest), (3, Status::Silent, 1_000, &Latest::default()));
+}
+
+#[test]
+fn twenty_agents_that_only_have_records_of_a_service_leave_its_picture_alone() {
+    let live = Live::new(&[]);
+    let told = table(7, &[(1, "http.server.request.rate", Kind::Gauge), (2, "http.server.request.error_ratio", Kind::Gauge)]);
+    let bare = table(7, &[]);
+    let mut generations = Vec::new();
+    for second in 1..=3_i64 {
+        for agent in 0..20 {
+            let mut batch = committed(&format!("host:{agent}"), &[&bare], &[(second * 1_000, &[&[]])]);
+            batch.interval_ms = 60_000;
+            assert_eq!(apply(&live, &batch, second * 1_000), []);
+        }
+        let error_ratio = if second < 3 { 0.01 } else { NAN };
+        let fresh =
+            apply(&live, &committed(service::AGENT, &[&told], &[(second * 1_000, &[&[5.0, error_ratio]])]), second * 1_000);
+        generations.extend(fresh.iter().map(|fresh| fresh.generation));
+    }
+    assert_eq!(generations, [1, 1, 1]);
+    let newest = live.newest(7).unwrap();
+    assert_eq!(newest.values, [(1, 5.0)], "what is not told any more is not shown any more");
+    let line = &live.lines(3_000, false)[0];
+    assert_eq!((line.status, &*line.agent, line.latest.error_ratio), (Status::Ok, service::AGENT, None));
+    // It is told no more, as nobody spoke of it: that is no failure.
+    let line = &live.lines(60_000, false)[0];
+    assert_eq!((line.status, line.ended, live.count(60_000)), (Status::Silent, true, (1, 0)));
 }

@@ -121,7 +121,7 @@ impl Connection {
     async fn subscribe(&mut self, person: &Person, names: &[String]) -> Result<(), End> {
         // Whoever introduced himself by a message was not known when the connection was opened.
         let may_stay = |room: &Room| *room != Room::System || person.role >= Role::Admin;
-        let mut rooms: Vec<Room> = self.fixed.filter(may_stay).into_iter().collect();
+        let mut rooms: Vec<Room> = self.fixed.clone().filter(may_stay).into_iter().collect();
         let mut faults = Vec::new();
         for name in names.iter().take(ROOMS_MAX + 1) {
             match self.room(person, name) {
@@ -144,7 +144,7 @@ impl Connection {
             Some(Room::System) if person.role < Role::Admin => Err("the room system needs the role admin".to_owned()),
             Some(Room::Resource(id)) if self.seat.push.0.live.newest(id).is_none() => Err(format!("there is no resource {id}")),
             Some(room) => Ok(room),
-            None => Err(format!("there is no room {shown}: write overview or resource:ID")),
+            None => Err(format!("there is no room {shown}: write overview, resource:ID, events, event:TYPE, checks or logs")),
         }
     }
 
@@ -153,7 +153,7 @@ impl Connection {
         while let Some(due) = self.seat.mailbox.take() {
             let text = match due {
                 Due::Message(text) => Some(text),
-                Due::WholeOf(room) => self.seat.push.whole(room),
+                Due::WholeOf(room) => self.seat.push.whole(&room),
             };
             if let Some(text) = text {
                 self.seat.push.0.sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

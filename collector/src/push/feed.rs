@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Push, Room, message};
-use crate::live::Arrival;
+use crate::{live::Arrival, service::Inlet};
 
 /// Most committed batches that wait to be shown. When it is full the batch is not shown, only stored: the next sample of
 /// the same resource makes it good. Room for one group commit of the largest fleet.
@@ -31,10 +31,11 @@ pub struct Shown {
     pub arrival: Arrival,
 }
 
-/// Takes committed batches to [`crate::live`] and the rooms until the queue's other end is closed.
-pub async fn deliver(push: Push, mut queue: mpsc::Receiver<Shown>) {
+/// Takes committed batches to [`crate::live`], the rooms and [`crate::service`] until the queue's other end is closed.
+pub async fn deliver(push: Push, services: Inlet, mut queue: mpsc::Receiver<Shown>) {
     while let Some(shown) = queue.recv().await {
         push.show(&shown);
+        services.offer(&shown.committed, shown.arrival);
     }
 }
 
@@ -68,9 +69,10 @@ impl Push {
         self.0.live.apply(&shown.committed, shown.arrival, is_watched, |fresh| {
             let behind_ms = now_ms.saturating_sub(fresh.time_ms.saturating_add(shown.arrival.skew_ms));
             if behind_ms <= SHOWN_FOR_MS || fresh.time_ms == newest_ms {
-                self.publish(Room::Resource(fresh.resource), &message::values(&fresh, now_ms));
+                self.publish(&Room::Resource(fresh.resource), &message::values(&fresh, now_ms));
             }
         });
+        self.show_records(shown);
     }
 
     /// Whether somebody looks at one of these resources now.

@@ -72,7 +72,7 @@ struct Outbound<'a, P> {
     timestamp: i64,
 }
 
-fn encode<P: Serialize>(message_type: &str, payload: P, timestamp: i64) -> Utf8Bytes {
+pub(super) fn encode<P: Serialize>(message_type: &str, payload: P, timestamp: i64) -> Utf8Bytes {
     let envelope = Outbound { message_type, payload, timestamp };
     serde_json::to_string(&envelope).expect("a message holds only text and numbers").into()
 }

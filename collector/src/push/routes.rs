@@ -63,7 +63,7 @@ async fn system(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade
 
 fn open(push: &Push, person: SocketPerson, upgrade: Upgrade, fixed: Option<Room>) -> Result<Response, Problem> {
     let SocketPerson(person) = person;
-    if let (Some(Room::System), Some(person)) = (fixed, &person) {
+    if let (Some(Room::System), Some(person)) = (&fixed, &person) {
         person.require(Role::Admin)?;
     }
     let upgrade = upgrade.map_err(|rejection| {

@@ -50,6 +50,7 @@ pub fn own_values(app: &App) -> Vec<OwnValue> {
         value(&catalog::COLLECTOR_HISTORY_BYTES, store.disk_bytes as f64),
         value(&catalog::COLLECTOR_LISTENERS, push.listeners as f64),
         value(&catalog::COLLECTOR_SKIPPED, push.skipped as f64),
+        value(&catalog::COLLECTOR_SERVICES_LEFT_OUT, parts.services.left_out() as f64),
     ];
     if let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) {
         let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;

@@ -214,7 +214,11 @@ impl Load<'_> {
                 .map(|(index, host)| {
                     let jitter = (host.numbers.unit() * 7.0) as i64 - 3;
                     let values = host.row(day, self.interval_ms as f64 / 1_000.0);
-                    let frame = Frame { time_ms: start + host.drift_ms % self.interval_ms + jitter, rows: vec![Row(values)], records: Vec::new() };
+                    let frame = Frame {
+                        time_ms: start + host.drift_ms % self.interval_ms + jitter,
+                        rows: vec![Row(values)],
+                        records: Vec::new(),
+                    };
                     Batch {
                         agent: format!("bench-{index:04}"),
                         boot: 1,

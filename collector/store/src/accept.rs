@@ -1,12 +1,12 @@
 //! Turns a group of batches into the body of one commit, and, once that is on disk, into what everyone sees.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     ops::Range,
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use farol_shared::{batch::Tables, frame::Frame, limit::FUTURE_MS_MAX, wire};
+use farol_shared::{batch::Tables, frame::Frame, limit::FUTURE_MS_MAX};
 use rusqlite::{Connection, params};
 
 use crate::{
@@ -20,8 +20,13 @@ use crate::{
     error::{CommitError, Refused},
     head::Segment,
     model::{Committed, Incoming, Outcome},
+    records::Pending,
     shared::Shared,
 };
+
+mod fit;
+
+use fit::{check_rows, check_tables, take_records};
 
 /// Accounts of repeats that wait for the next commit; when there are more, the rest is not counted.
 const REPEATS_MAX: usize = 4_096;
@@ -70,6 +75,9 @@ pub(crate) struct Batches {
     /// (agent, minute, boot) to time and samples.
     repeats: BTreeMap<(usize, i64, u64), (i64, u64)>,
     repeats_written: bool,
+    pending: Pending,
+    /// Bytes of records in the open transaction.
+    pending_bytes: u64,
 }
 
 /// What one group has in common.
@@ -94,7 +102,7 @@ impl From<rusqlite::Error> for Stop {
 }
 
 impl Batches {
-    pub(crate) fn new(agents: Vec<Agent>, names: Names) -> Self {
+    pub(crate) fn new(agents: Vec<Agent>, names: Names, pending: Pending) -> Self {
         let by_name = agents.iter().enumerate().map(|(index, agent)| (Arc::clone(&agent.name), index)).collect();
         Self {
             agents,
@@ -110,6 +118,8 @@ impl Batches {
             agents_before: 0,
             repeats: BTreeMap::new(),
             repeats_written: false,
+            pending,
+            pending_bytes: 0,
         }
     }
 
@@ -136,6 +146,7 @@ impl Batches {
         self.new_segments.clear();
         self.agents_before = self.agents.len();
         self.repeats_written = false;
+        self.pending_bytes = 0;
         let now_ms = shared.clock.now_ms();
         let catalog = shared.catalog.read().unwrap_or_else(PoisonError::into_inner);
         let context = Group { shared, catalog: &catalog, conn, generation, now_ms };
@@ -187,7 +198,7 @@ impl Batches {
                 agent
             }
         };
-        Ok(self.encode(group, agent, batch))
+        Ok(self.encode(group, agent, batch)?)
     }
 
     fn add_agent(&mut self, group: &Group<'_>, name: &str) -> Result<usize, Stop> {
@@ -210,7 +221,15 @@ impl Batches {
         let time_ms = batch.frames.first().map_or(group.now_ms, |frame| frame.time_ms);
         let mut old: HashMap<u32, _> = agent.tables.drain(..).map(|(table, live)| (table.resource, (table, live))).collect();
         for table in &tables.0 {
-            let about = About { table, agent: &agent.name, interval_ms: batch.interval_ms, time_ms, now_ms: group.now_ms };
+            let before = self.names.resource(&table.resource.key).and_then(|id| old.get(&id)).map(|(table, _)| Arc::clone(table));
+            let about = About {
+                table,
+                before: before.as_deref(),
+                agent: &agent.name,
+                interval_ms: batch.interval_ms,
+                time_ms,
+                now_ms: group.now_ms,
+            };
             let ids = self.names.resolve(group.conn, group.catalog, &mut self.staged, about)?;
             let same = old.remove(&ids.resource).filter(|(old, _)| **old == ids);
             let live = self.staged.live(ids.resource);
@@ -258,7 +277,7 @@ impl Batches {
         (stream.chain, stream.version) = (self.chain, version);
     }
 
-    fn encode(&mut self, group: &Group<'_>, agent_index: usize, mut batch: Incoming) -> Accepted {
+    fn encode(&mut self, group: &Group<'_>, agent_index: usize, mut batch: Incoming) -> rusqlite::Result<Accepted> {
         let agent = &mut self.agents[agent_index];
         if !agent.streams.contains_key(&batch.boot) {
             agent.forget_boots();
@@ -271,7 +290,7 @@ impl Batches {
         batch.frames.retain(|frame| {
             let is_kept = frame.time_ms >= oldest;
             if !is_kept {
-                counts.expired += frame.rows.iter().map(|row| row.samples() as u64).sum::<u64>();
+                counts.expired += frame.samples() as u64;
             }
             is_kept
         });
@@ -283,7 +302,8 @@ impl Batches {
             *count = lost.saturating_sub(before);
         }
         let samples: Vec<u64> = batch.frames.iter().flat_map(|frame| &frame.rows).map(|row| row.samples() as u64).collect();
-        counts.stored = samples.iter().sum();
+        let records = batch.frames.iter().flat_map(|frame| &frame.records).map(|records| records.count() as u64).sum::<u64>();
+        counts.stored = samples.iter().sum::<u64>() + records;
         let mut each = samples.iter();
         for frame in &batch.frames {
             for ((_, live), samples) in agent.tables.iter().zip(each.by_ref().take(frame.rows.len())) {
@@ -304,6 +324,10 @@ impl Batches {
         (stream.last_seq, stream.taken, stream.lost) = (batch.seq, batch.taken, lost);
         (stream.seen_ms, stream.is_dirty, stream.previous) = (group.now_ms, true, head.as_previous());
         let rows = encode_rows(&mut self.body, agent, &batch.frames, time_ms, &samples);
+        let records = take_records(&mut batch.frames, agent);
+        for (resource, time_ms, records) in &records {
+            self.pending_bytes += self.pending.write(group.conn, *resource, *time_ms, records)?;
+        }
         let committed = Committed {
             agent: Arc::clone(&agent.name),
             boot: batch.boot,
@@ -311,8 +335,9 @@ impl Batches {
             interval_ms: batch.interval_ms,
             resources: agent.tables.iter().map(|(table, _)| Arc::clone(table)).collect(),
             frames: batch.frames,
+            records,
         };
-        Accepted::Stored(Box::new(Stored { agent: agent_index, head, committed, rows }))
+        Ok(Accepted::Stored(Box::new(Stored { agent: agent_index, head, committed, rows })))
     }
 
     fn note_repeat(&mut self, agent: usize, batch: &Incoming, now_ms: i64) {
@@ -358,6 +383,7 @@ impl Batches {
         for segment in self.new_segments.drain(..) {
             shared.head.add(segment);
         }
+        shared.counters.pending_bytes.fetch_add(self.pending_bytes, Ordering::Relaxed);
         if self.repeats_written {
             for ((agent, _, boot), (time_ms, samples)) in std::mem::take(&mut self.repeats) {
                 shared.books.enter_repeated(generation, self.agents[agent].id, boot, time_ms, samples);
@@ -384,6 +410,14 @@ impl Batches {
                 live.last_seen_ms.fetch_max(row.time_ms, Ordering::Relaxed);
                 live.first_seen_ms.fetch_min(row.time_ms, Ordering::Relaxed);
                 live.interval_ms.store(head.interval_ms, Ordering::Relaxed);
+            }
+        }
+        if !committed.records.is_empty() {
+            let catalog = shared.catalog.read().unwrap_or_else(PoisonError::into_inner);
+            for (resource, time_ms, _) in &committed.records {
+                if let Some(entry) = catalog.resource(*resource) {
+                    entry.live.last_seen_ms.fetch_max(*time_ms, Ordering::Relaxed);
+                }
             }
         }
         shared.books.enter(generation, agent.id, committed.boot, head.time_ms, head.counts);
@@ -455,36 +489,4 @@ fn encode_rows(body: &mut Vec<u8>, agent: &mut Agent, frames: &[Frame], batch_ms
         }
     }
     rows
-}
-
-/// Decodes the tables of a batch and checks that they and the frames fit.
-fn check_tables(batch: &Incoming) -> Result<Tables, Stop> {
-    let refuse = |error: wire::WireError| Stop::Refused(Refused::Tables(error.to_string()));
-    let tables = wire::decode_tables(&batch.tables).map_err(refuse)?;
-    wire::check_shape(batch, &tables).map_err(refuse)?;
-    let twice = |what: &str| Err(Stop::Refused(Refused::Tables(format!("{what} stands twice"))));
-    let mut resources = HashSet::new();
-    for table in &tables.0 {
-        if !resources.insert(&table.resource.key) {
-            return twice("a resource");
-        }
-        let mut series = HashSet::with_capacity(table.series.len());
-        if !table.series.iter().all(|key| series.insert(key)) {
-            return twice("a series");
-        }
-    }
-    Ok(tables)
-}
-
-/// Checks that frames fit the tables that are known.
-fn check_rows(frames: &[Frame], agent: &Agent) -> Result<(), Stop> {
-    let fits = |frame: &Frame| {
-        frame.rows.len() <= agent.tables.len()
-            && frame.rows.iter().zip(&agent.tables).all(|(row, (table, _))| row.0.len() <= table.series.len())
-    };
-    if frames.iter().all(fits) {
-        Ok(())
-    } else {
-        Err(Stop::Refused(Refused::Tables("a frame does not fit the tables".to_owned())))
-    }
 }

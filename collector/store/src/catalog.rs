@@ -196,6 +196,8 @@ impl Staged {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
     pub(crate) table: &'a Table,
+    /// The table that the agent told of the same resource before, if it is known.
+    pub(crate) before: Option<&'a TableIds>,
     pub(crate) agent: &'a Arc<str>,
     pub(crate) interval_ms: u64,
     /// Time of the first frame.
@@ -246,8 +248,8 @@ impl Names {
         staged: &mut Staged,
         about: About<'_>,
     ) -> rusqlite::Result<TableIds> {
-        let mut entry = self.entry(conn, catalog, staged, about)?;
-        let About { table, time_ms, now_ms, .. } = about;
+        let (mut entry, is_own) = self.entry(conn, catalog, staged, about)?;
+        let About { table, before, time_ms, now_ms, .. } = about;
         let known: HashMap<KeyId, usize> = entry.series.iter().enumerate().map(|(index, series)| (series.key, index)).collect();
         let time_s = seconds(time_ms);
         let mut keys = Vec::with_capacity(table.series.len());
@@ -273,7 +275,12 @@ impl Names {
             ids.push(id);
         }
         let reported: HashSet<SeriesId> = ids.iter().copied().collect();
-        let gone = entry.series.iter_mut().filter(|series| series.last_s == CURRENT && !reported.contains(&series.id));
+        // Several agents may tell of one resource: what another one reports is not gone because this one never had it.
+        let before: Option<HashSet<SeriesId>> = before.map(|before| before.series.iter().copied().collect());
+        let was_its = |id: SeriesId| before.as_ref().map_or(is_own, |before| before.contains(&id));
+        let is_gone =
+            |series: &&mut SeriesEntry| series.last_s == CURRENT && !reported.contains(&series.id) && was_its(series.id);
+        let gone = entry.series.iter_mut().filter(is_gone);
         // The batch may be a late one: what its table lacks was seen until now, at most.
         let gone_s = seconds(now_ms.max(time_ms).max(entry.live.last_seen_ms.load(Ordering::Relaxed)));
         for series in gone {
@@ -300,26 +307,33 @@ impl Names {
         Ok(())
     }
 
+    /// The number of a resource's key.
+    pub(crate) fn resource(&self, key: &str) -> Option<ResourceId> {
+        self.resources.get(key).copied()
+    }
+
+    /// The entry of a table's resource, and whether this agent told of it last.
     fn entry(
         &mut self,
         conn: &Connection,
         catalog: &Catalog,
         staged: &mut Staged,
         About { table, agent, interval_ms, time_ms, .. }: About<'_>,
-    ) -> rusqlite::Result<ResourceEntry> {
+    ) -> rusqlite::Result<(ResourceEntry, bool)> {
         let resource = &table.resource;
         if let Some(id) = self.resources.get(&resource.key) {
             let staged = staged.entries.remove(id);
             let mut entry = staged
                 .or_else(|| catalog.resource(*id).map(|entry| ResourceEntry::clone(entry)))
                 .expect("a name leads to an entry");
-            if *entry.resource != *resource || entry.agent != *agent {
+            let is_own = entry.agent == *agent;
+            if *entry.resource != *resource || !is_own {
                 entry.resource = Arc::new(resource.clone());
                 entry.agent = Arc::clone(agent);
                 let sql = "UPDATE resource SET agent = ?2, body = ?3, interval_ms = ?4 WHERE id = ?1";
                 conn.prepare_cached(sql)?.execute(params![id, agent.as_ref(), encode(resource), interval_ms.cast_signed()])?;
             }
-            return Ok(entry);
+            return Ok((entry, is_own));
         }
         let id = self.next_resource;
         let sql = "INSERT INTO resource VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)";
@@ -340,7 +354,7 @@ impl Names {
             sealed_ms: AtomicI64::new(i64::MIN),
         };
         let resource = Arc::new(resource.clone());
-        Ok(ResourceEntry { id, resource, agent: Arc::clone(agent), live: Arc::new(live), series: Vec::new() })
+        Ok((ResourceEntry { id, resource, agent: Arc::clone(agent), live: Arc::new(live), series: Vec::new() }, true))
     }
 
     fn key(&mut self, conn: &Connection, staged: &mut Staged, key: &SeriesKey) -> rusqlite::Result<KeyId> {

@@ -1,4 +1,4 @@
-//! The keeper: the thread that tidies up behind the writer. It seals, rolls up, merges, retains and copies the
+//! The keeper: the thread that tidies up behind the writer. It folds, seals, rolls up, merges, retains and copies the
 //! write-ahead log into the file; it prepares changes on a reader and lets the writer carry them out.
 //!
 //! *Invariants*: it never holds a lock while it encodes; each change is one transaction of bounded size; when it
@@ -69,6 +69,7 @@ pub(crate) struct Keeper {
     /// Generations before the living one that are not all in blocks yet.
     pub(crate) sealing: Vec<u64>,
     pub(crate) merger: crate::merge::Merger,
+    pub(crate) folder: crate::records::Folder,
     /// When old blocks were last looked for, by the collector's clock.
     pub(crate) retained_ms: i64,
     /// When the log was copied last, and how many changes ago.
@@ -105,6 +106,7 @@ impl Keeper {
 
     fn tidy(&mut self, seal: bool) -> Result<(), KeepError> {
         let now_ms = self.shared.clock.now_ms();
+        self.tidy_records(now_ms)?;
         let age_ms = now_ms - self.generation_ms;
         let is_full = self.shared.head.bytes() > self.shared.options.head_bytes_max as u64 / 2;
         let is_due = age_ms >= self.shared.options.seal_after_ms || age_ms < 0 || is_full;

@@ -22,6 +22,7 @@ mod keeper;
 mod merge;
 mod model;
 mod query;
+mod records;
 mod replay;
 mod retain;
 mod rollup;
@@ -34,8 +35,9 @@ mod writer;
 
 pub use error::{CommitError, QueryError, Refused, StoreError};
 pub use model::{
-    Across, Aggregate, Answer, Committed, Completeness, Done, Incoming, Outcome, Query, QuerySeries, ResourceId, ResourceInfo,
-    SeriesId, SeriesInfo, Stats, TableIds, Tier,
+    Across, Aggregate, Answer, Before, CheckSummary, Committed, Completeness, Done, Endpoint, ErrorBucket, ErrorType, EventQuery,
+    Incoming, LogQuery, Outcome, Query, QuerySeries, RecordRange, ResourceId, ResourceInfo, SeriesId, SeriesInfo, Stats, Stored,
+    TableIds, TenantTotals, Tier, Totals,
 };
 pub use store::Store;
 
@@ -45,6 +47,8 @@ pub const POINTS_DEFAULT: u32 = 500;
 pub const POINTS_MAX: u32 = 5_000;
 /// Most series that one query may read.
 pub const QUERY_SERIES_MAX: usize = 10_000;
+/// Most records, endpoints, tenants or types of one answer: more than anybody reads on one page.
+pub const RECORDS_MAX: usize = 1_000;
 
 /// How the store is to work; the defaults suit a collector of any size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,32 @@ pub struct Options {
     pub minute_retention_ms: i64,
     /// How long one-hour rollups are kept, in milliseconds.
     pub hour_retention_ms: i64,
+    /// How long requests, errors, events and checks are counted by the minute, in milliseconds; at least as long as raw
+    /// samples are kept.
+    pub count_minute_retention_ms: i64,
+    /// How long they are counted by the hour, in milliseconds.
+    pub count_hour_retention_ms: i64,
+    /// How long the endpoints of each tenant are counted by the hour, in milliseconds; by the minute they are kept as long
+    /// as raw samples.
+    pub detail_hour_retention_ms: i64,
+    /// How long the latest requests of each minute are kept, in milliseconds.
+    pub recent_retention_ms: i64,
+    /// How long the slowest requests of each hour are kept, in milliseconds.
+    pub slow_retention_ms: i64,
+    /// How long the newest error of each type and hour is kept, in milliseconds.
+    pub error_retention_ms: i64,
+    /// How long log records are kept, in milliseconds.
+    pub log_retention_ms: i64,
+    /// How long events are kept, in milliseconds.
+    pub event_retention_ms: i64,
+    /// How long results of checks are kept, in milliseconds.
+    pub check_retention_ms: i64,
+    /// Most log records; beyond it the oldest go.
+    pub log_rows_max: u64,
+    /// Most events; beyond it the oldest go.
+    pub event_rows_max: u64,
+    /// Most results of checks; beyond it the oldest go.
+    pub check_rows_max: u64,
     /// Memory at which samples are sealed before their time, in bytes.
     pub head_bytes_max: usize,
     /// How long samples stay in memory before they are sealed, in milliseconds.
@@ -77,6 +107,18 @@ impl Default for Options {
             raw_retention_ms: 48 * 3_600_000,
             minute_retention_ms: 30 * 86_400_000,
             hour_retention_ms: 730 * 86_400_000,
+            count_minute_retention_ms: 7 * 86_400_000,
+            count_hour_retention_ms: 365 * 86_400_000,
+            detail_hour_retention_ms: 30 * 86_400_000,
+            recent_retention_ms: 2 * 86_400_000,
+            slow_retention_ms: 7 * 86_400_000,
+            error_retention_ms: 30 * 86_400_000,
+            log_retention_ms: 14 * 86_400_000,
+            event_retention_ms: 30 * 86_400_000,
+            check_retention_ms: 30 * 86_400_000,
+            log_rows_max: 1_000_000,
+            event_rows_max: 1_000_000,
+            check_rows_max: 2_000_000,
             head_bytes_max: 64 << 20,
             seal_after_ms: 600_000,
             queue_max: 8_192,

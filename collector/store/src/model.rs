@@ -6,7 +6,14 @@ use farol_shared::{
     batch::{Batch, LostCause, SeriesKey},
     frame::Frame,
     metric::Kind,
+    record::Records,
     resource::Resource,
+};
+
+mod records;
+
+pub use records::{
+    Before, CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, LogQuery, RecordRange, Stored, TenantTotals, Totals,
 };
 
 /// Number of a resource within one history; never used again for another.
@@ -46,8 +53,10 @@ pub struct Committed {
     pub interval_ms: u64,
     /// One entry a resource, in the order of each frame's rows.
     pub resources: Vec<Arc<TableIds>>,
-    /// The values, oldest first; rows in the order of `resources`.
+    /// The values, oldest first; rows in the order of `resources`. Their records are in `records`.
     pub frames: Vec<Frame>,
+    /// What the frames told besides values: resource, time of the frame in milliseconds, records.
+    pub records: Vec<(ResourceId, i64, Records)>,
 }
 
 /// The numbers of a resource and its series, in the order of a row's values. The same allocation is handed out
@@ -228,7 +237,7 @@ pub struct QuerySeries {
     pub points: Vec<(i64, f64)>,
 }
 
-/// The books of one agent over a stretch of time: what should be there and what is.
+/// The books of one agent over a stretch of time: what should be there and what is. A record counts as a sample.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Completeness {
     /// The agent.
@@ -272,9 +281,9 @@ pub struct Stats {
     pub refused: u64,
     /// Batches turned away because the queue was full or the disk failed.
     pub busy: u64,
-    /// Samples stored.
+    /// Samples and records stored.
     pub samples: u64,
-    /// Samples dropped because raw samples of their age are no longer kept.
+    /// Samples and records dropped because raw samples of their age are no longer kept.
     pub expired: u64,
     /// Transactions that put batches on disk.
     pub commits: u64,
@@ -298,6 +307,12 @@ pub struct Stats {
     pub merged: u64,
     /// Commit failures because of the disk.
     pub disk_failures: u64,
+    /// Records that wait for folding now, in bytes.
+    pub pending_bytes: u64,
+    /// Groups of records folded: one a resource and frame, more when there are many events or logs.
+    pub folded: u64,
+    /// Log records, events and results of checks deleted before their time because there were too many.
+    pub capped: u64,
     /// Whether the last attempt to write succeeded.
     pub is_writable: bool,
 }

@@ -70,7 +70,7 @@ pub(crate) fn query(shared: &Shared, query: &Query) -> Result<Answer, QueryError
 }
 
 /// Times beyond this are mistakes; arithmetic on times within never overflows.
-const LIMIT_MS: i64 = 253_402_300_800_000;
+pub(crate) const LIMIT_MS: i64 = 253_402_300_800_000;
 
 /// Takes one view of blocks and head: no sample is in both or in neither.
 fn view<'a>(shared: &Shared, conn: &'a Connection, wanted: &mut [Wanted]) -> Result<rusqlite::Transaction<'a>, QueryError> {

@@ -69,6 +69,7 @@ impl Keeper {
             Ok(())
         };
         self.change(false, work, |_| ())?;
+        self.retain_records(now_ms)?;
         self.shrink()
     }
 

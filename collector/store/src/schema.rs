@@ -35,6 +35,30 @@ const MIGRATIONS: &[&str] = &["
         end_ms INTEGER NOT NULL, fresh INTEGER NOT NULL, directory BLOB NOT NULL, body BLOB NOT NULL);
     CREATE INDEX block_range ON block(resource, tier, start_ms, end_ms, fresh);
     INSERT INTO meta VALUES('oldest_generation', 1);
+", "
+    CREATE TABLE pending(id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, time_ms INTEGER NOT NULL, next_id INTEGER NOT NULL,
+        requests BLOB, recent BLOB, slow BLOB, errors BLOB, levels BLOB, events BLOB, logs BLOB, checks BLOB);
+    CREATE TABLE tally(id INTEGER PRIMARY KEY, tenants INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE TABLE tally_route(id INTEGER PRIMARY KEY, names BLOB NOT NULL, body BLOB NOT NULL);
+    CREATE TABLE tally_tenant(tally INTEGER, tenant TEXT, body BLOB NOT NULL, PRIMARY KEY(tally, tenant)) WITHOUT ROWID;
+    CREATE TABLE tally_tenant_route(tally INTEGER, tenant TEXT, body BLOB NOT NULL, PRIMARY KEY(tally, tenant)) WITHOUT ROWID;
+    CREATE TABLE due(id INTEGER PRIMARY KEY);
+    CREATE TABLE kept_request(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE error_sample(hour INTEGER, kind TEXT, origin TEXT, tenant TEXT, last_ms INTEGER NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY(hour, kind, origin, tenant)) WITHOUT ROWID;
+    CREATE TABLE log(id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, level INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+        tenant TEXT, body BLOB NOT NULL);
+    CREATE INDEX log_order ON log(resource, level, time_ms, id, tenant);
+    CREATE VIRTUAL TABLE log_text USING fts5(message, exception, source, content='', contentless_delete=1);
+    CREATE TABLE event(id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL,
+        tenant TEXT, body BLOB NOT NULL);
+    CREATE INDEX event_order ON event(resource, time_ms, id, tenant);
+    CREATE INDEX event_kind ON event(resource, kind, time_ms, id, tenant);
+    CREATE TABLE check_result(id INTEGER PRIMARY KEY, resource INTEGER NOT NULL, name TEXT NOT NULL, time_ms INTEGER NOT NULL,
+        body BLOB NOT NULL);
+    CREATE INDEX check_order ON check_result(resource, time_ms, id);
+    CREATE INDEX check_name ON check_result(resource, name, time_ms, id);
+    INSERT INTO meta VALUES('next_record', 1), ('rows_log', 0), ('rows_event', 0), ('rows_check_result', 0);
 "];
 
 /// The version that this program writes.
@@ -126,7 +150,7 @@ fn configure_writer(writer: &Connection, file_bytes_max: u64) -> rusqlite::Resul
     writer.query_row(&format!("PRAGMA journal_size_limit = {WAL_BYTES_KEPT}"), [], |_| Ok(()))?;
     writer.pragma_update(None, "cache_size", WRITER_CACHE_KIB)?;
     writer.pragma_update(None, "temp_store", "MEMORY")?;
-    writer.set_prepared_statement_cache_capacity(32);
+    writer.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 

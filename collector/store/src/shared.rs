@@ -58,6 +58,9 @@ pub(crate) struct Counters {
     pub(crate) sealed: AtomicU64,
     pub(crate) merged: AtomicU64,
     pub(crate) disk_failures: AtomicU64,
+    pub(crate) pending_bytes: AtomicU64,
+    pub(crate) folded: AtomicU64,
+    pub(crate) capped: AtomicU64,
     is_not_writable: AtomicBool,
 }
 

@@ -28,6 +28,7 @@ use crate::{
     keeper::{Ask, Keeper},
     merge::Merger,
     model::{Answer, Completeness, Done, Incoming, Query, ResourceId, ResourceInfo, SeriesInfo, Stats},
+    records::{Folder, PENDING_BYTES_MAX, Pending},
     replay, schema,
     shared::{Counters, Readers, Shared},
     writer::{Command, Writer},
@@ -95,6 +96,7 @@ impl Store {
             JournalError::Damaged(detail) => StoreError::Damaged { path: path.clone(), detail: detail.to_owned() },
         })?;
         tracing::info!(target: "store", samples = shared.head.samples(), generations = journal.generations().len(), "history opened");
+        let pending = Pending::open(&conn, &shared).map_err(sqlite("read the records of"))?;
         let merger = Merger::load(&conn).map_err(sqlite("read the blocks of"))?;
         let (commands, writer_inbox) = sync_channel(shared.options.queue_max);
         let (asks, keeper_inbox) = sync_channel(ASKS);
@@ -106,13 +108,14 @@ impl Store {
             generation_ms: shared.clock.now_ms(),
             sealing: journal.generations(),
             merger,
+            folder: Folder::default(),
             retained_ms: shared.clock.now_ms(),
             checkpointed: Cell::new(Instant::now()),
             changes: Cell::new(0),
             is_relaxed: true,
             is_stopped: false,
         };
-        let batches = Batches::new(agents, names);
+        let batches = Batches::new(agents, names, pending);
         let writer = Writer { shared: Arc::clone(&shared), conn, journal, batches, rate: 0.0, group_started: Instant::now() };
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(&writer_inbox));
         let writer = writer.map_err(|_| StoreError::Thread("writer"))?;
@@ -128,7 +131,9 @@ impl Store {
         let samples = batch.samples() as u64;
         let head_max = self.0.shared.options.head_bytes_max as u64 * HEAD_FACTOR;
         let is_full = counters.queued_samples.load(Ordering::Relaxed) + samples > QUEUED_SAMPLES_MAX;
-        if is_full || self.0.shared.head.bytes() > head_max {
+        let has_records = batch.frames.iter().any(|frame| !frame.records.is_empty());
+        let is_behind = has_records && counters.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX;
+        if is_full || is_behind || self.0.shared.head.bytes() > head_max {
             counters.busy.fetch_add(1, Ordering::Relaxed);
             return done(Err(CommitError::Busy));
         }
@@ -145,6 +150,10 @@ impl Store {
         if let (Command::Batch(_, done), error) = refused {
             done(Err(error));
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
     }
 
     /// Every resource, by number.
@@ -216,6 +225,9 @@ impl Store {
             sealed: read(&counters.sealed),
             merged: read(&counters.merged),
             disk_failures: read(&counters.disk_failures),
+            pending_bytes: read(&counters.pending_bytes),
+            folded: read(&counters.folded),
+            capped: read(&counters.capped),
             is_writable: counters.is_writable(),
         }
     }

@@ -198,7 +198,11 @@ pub(crate) fn batch(agent: &str, boot: u64, seq: u64, frames: &[(i64, f64, f64)]
         tables: ByteBuf::from(wire::encode_tables(&tables)),
         frames: frames
             .iter()
-            .map(|(time_ms, gauge, counter)| Frame { time_ms: *time_ms, rows: vec![Row(vec![*gauge, *counter])], records: Vec::new() })
+            .map(|(time_ms, gauge, counter)| Frame {
+                time_ms: *time_ms,
+                rows: vec![Row(vec![*gauge, *counter])],
+                records: Vec::new(),
+            })
             .collect(),
     }
 }

@@ -9,7 +9,10 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
+use farol_shared::record::{CheckResult, Level, LogRecord, Records};
+
 use crate::harness::{Collector, LONG, PASSWORD, batch, now_ms, settings};
+use crate::records::{self, event};
 
 struct Browser(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -110,6 +113,50 @@ async fn the_overview_comes_whole_and_then_what_changed() {
     let id = &whole[1]["id"];
     let is_only_b = |some: &&Vec<Value>| some.len() == 1 && some[0]["id"] == *id;
     browser.until(|message| message["payload"]["resources"].as_array().filter(is_only_b).map(|_| ())).await;
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_reaches_those_who_follow_it() {
+    let (collector, _dir) = Collector::fresh().await;
+    let mut browser = Browser::signed_in(&collector, "/api/monitoring/ws").await;
+    browser.listen(&["events", "event:MessageSent", "logs", "checks", "overview"]).await;
+    browser.until(|message| message["payload"]["resources"].as_array().map(|_| ())).await;
+    let now = now_ms();
+    let records = Records {
+        events: vec![event(now, "MessageSent", r#"{"message_id":1}"#), event(now, "Other", "{}")],
+        logs: vec![
+            LogRecord { time_ms: now, level: Level::Info, message: "fine".to_owned(), ..LogRecord::default() },
+            LogRecord { time_ms: now, level: Level::Error, message: "broken".to_owned(), ..LogRecord::default() },
+        ],
+        checks: vec![CheckResult { time_ms: now, name: "db".to_owned(), is_success: true, ..CheckResult::default() }],
+        ..Records::default()
+    };
+    collector.store(&records::batch("host:a", 1, "shop", vec![(now, records)])).await;
+    let mut heard = Vec::new();
+    while heard.len() < 5 {
+        let is_record = |message: &Value| matches!(message["message_type"].as_str(), Some("Event" | "Log" | "Check"));
+        let message = browser.until(|message| is_record(message).then(|| message.clone())).await;
+        let payload = &message["payload"];
+        let what = [&payload["event"]["type"], &payload["log"]["message"], &payload["check"]["name"]];
+        let what = what.into_iter().find_map(|what| what.as_str()).unwrap();
+        heard.push((payload["room"].as_str().unwrap().to_owned(), what.to_owned()));
+        if what == "MessageSent" {
+            assert_eq!(
+                (&payload["event"]["payload"], &payload["event_type"]),
+                (&json!({ "message_id": 1 }), &json!("MessageSent"))
+            );
+        }
+    }
+    heard.sort();
+    let expect = [
+        ("checks", "db"),
+        ("event:MessageSent", "MessageSent"),
+        ("events", "MessageSent"),
+        ("events", "Other"),
+        ("logs", "broken"),
+    ];
+    assert_eq!(heard, expect.map(|(room, what)| (room.to_owned(), what.to_owned())));
     collector.stop().await;
 }
 

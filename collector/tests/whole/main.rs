@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod records;
 
 #[cfg(test)]
 mod api;
@@ -9,3 +11,5 @@ mod api;
 mod door;
 #[cfg(test)]
 mod live;
+#[cfg(test)]
+mod services;

@@ -92,7 +92,10 @@ pub(crate) fn batch(agent: &str, seq: u64, taken: u64, tables: Vec<Table>, frame
         taken,
         lost: Vec::new(),
         tables: wire::encode_tables(&Tables(tables)).into(),
-        frames: frames.into_iter().map(|(time_ms, values)| Frame { time_ms, rows: vec![Row(values)], records: Vec::new() }).collect(),
+        frames: frames
+            .into_iter()
+            .map(|(time_ms, values)| Frame { time_ms, rows: vec![Row(values)], records: Vec::new() })
+            .collect(),
     }
 }
 

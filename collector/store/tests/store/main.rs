@@ -7,4 +7,7 @@ mod files;
 mod harness;
 mod limits;
 mod model;
+mod record_limits;
+mod record_model;
+mod records;
 mod steps;

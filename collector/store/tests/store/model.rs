@@ -57,7 +57,7 @@ struct Machine {
 }
 
 /// A small generator of numbers: the same seed, the same values.
-fn next(seed: &mut u64) -> u64 {
+pub(crate) fn next(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
 }
@@ -290,7 +290,7 @@ fn model_points(
     points
 }
 
-fn copy_files(from: &Path, to: &Path) {
+pub(crate) fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         // The index of the log is memory, not disk: it is gone after a loss of power.

@@ -1,0 +1,216 @@
+//! Figures by the names that other front ends ask for (`requests_per_sec`, `cache_hit_ratio`, ...): one table of where each comes
+//! from. A figure that nobody reports is `null`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use farol_shared::catalog;
+use farol_store::{Across, Aggregate, Query, RecordRange, Store, Totals};
+use serde::Serialize;
+
+use super::{
+    App,
+    parameters::Range,
+    records::{figures, ms, share, told},
+};
+use crate::{number, problem::Problem};
+
+/// Over how long checks are counted for the availability, in milliseconds: a day.
+const AVAILABLE_OVER_MS: i64 = 86_400_000;
+
+/// Shortest step in which the store adds requests up, in milliseconds.
+const REQUESTS_STEP_MS: i64 = 60_000;
+
+/// Where a figure comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// Requests a second of all services.
+    RequestRate,
+    /// Failed requests of all services, in percent.
+    ErrorPercent,
+    /// A quantile of the durations of all services, in milliseconds.
+    LatencyMs(f64),
+    /// The newest value of the metric of this very name that an application reports.
+    Application(Merge),
+    /// Seconds since the collector started.
+    Uptime,
+    /// Successful checks, in percent.
+    Availability,
+}
+
+/// What becomes of the values of several series.
+#[derive(Debug, Clone, Copy)]
+enum Merge {
+    Sum,
+    Mean,
+    Least,
+}
+
+const SUM: Source = Source::Application(Merge::Sum);
+const MEAN: Source = Source::Application(Merge::Mean);
+
+/// Every figure.
+const FIGURES: &[(&str, Source)] = &[
+    ("requests_per_sec", Source::RequestRate),
+    ("error_rate", Source::ErrorPercent),
+    ("response_time_p50", Source::LatencyMs(0.50)),
+    ("response_time_p95", Source::LatencyMs(0.95)),
+    ("cache_hit_ratio", MEAN),
+    ("cache_hits", SUM),
+    ("cache_misses", SUM),
+    ("cache_size", SUM),
+    ("cache_evictions", SUM),
+    ("agents_active", SUM),
+    ("agents_created", SUM),
+    ("agents_failed", SUM),
+    // Connected is who is connected everywhere.
+    ("tws_connected", Source::Application(Merge::Least)),
+    ("tws_latency_ms", MEAN),
+    ("tws_requests_success", SUM),
+    ("tws_requests_failed", SUM),
+    ("system_uptime", Source::Uptime),
+    ("system_availability", Source::Availability),
+    ("async_operations_active", SUM),
+];
+
+/// A figure's points by time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Points(BTreeMap<i64, f64>);
+
+impl Serialize for Points {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(time_ms, value)| (*time_ms, number::concise(*value))))
+    }
+}
+
+/// Every figure as it is now.
+pub(super) fn current(app: &App, now_ms: i64) -> Result<BTreeMap<&'static str, Option<f64>>, Problem> {
+    let parts = app.parts();
+    let window = parts.services.figures(&[], now_ms);
+    let names: HashSet<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
+    let mut reported: HashMap<String, Vec<f64>> = HashMap::new();
+    parts.live.each_current(now_ms, &mut |key, value| {
+        if names.contains(key.metric.as_str()) {
+            reported.entry(key.metric.clone()).or_default().push(value);
+        }
+    });
+    let mut all = BTreeMap::new();
+    for (name, source) in FIGURES {
+        let value = match source {
+            Source::RequestRate => parts.services.rate(&[], now_ms),
+            Source::ErrorPercent => window.error_ratio().map(|ratio| ratio * 100.0),
+            Source::LatencyMs(q) => window.quantile_s(*q).map(ms),
+            Source::Application(merge) => reported.get(*name).and_then(|values| merge.of(values)),
+            Source::Uptime => Some(seconds(now_ms.saturating_sub(parts.started_ms))),
+            Source::Availability => availability(&parts.store, now_ms)?,
+        };
+        all.insert(*name, value.map(number::concise));
+    }
+    Ok(all)
+}
+
+/// Every figure over a stretch of time, in points of about `step_ms`; of requests in whole minutes.
+pub(super) fn history(app: &App, range: Range, step_ms: i64) -> Result<BTreeMap<&'static str, Points>, Problem> {
+    let parts = app.parts();
+    let question = Question { store: &parts.store, range, step_ms };
+    let of_requests = RecordRange { from_ms: range.from_ms, to_ms: range.to_ms, ..RecordRange::default() };
+    let requests_step_ms = (step_ms - 1).div_euclid(REQUESTS_STEP_MS) * REQUESTS_STEP_MS + REQUESTS_STEP_MS;
+    let requests = told(parts.store.request_steps(&of_requests, requests_step_ms))?;
+    let of_steps = |value: &dyn Fn(&Totals) -> Option<f64>| {
+        Points(requests.iter().filter_map(|(time_ms, totals)| Some((*time_ms, value(totals)?))).collect())
+    };
+    let mut all = BTreeMap::new();
+    for (name, source) in FIGURES {
+        let points = match source {
+            Source::RequestRate => {
+                question.ask(catalog::HTTP_SERVER_REQUEST_RATE.name, Aggregate::Mean, |all| Merge::Sum.of(all))?
+            }
+            Source::ErrorPercent => of_steps(&|totals| figures(totals.clone()).error_ratio().map(|ratio| ratio * 100.0)),
+            Source::LatencyMs(q) => of_steps(&|totals| figures(totals.clone()).quantile_s(*q).map(ms)),
+            Source::Application(merge) => question.ask(name, Aggregate::Last, |all| merge.of(all))?,
+            Source::Uptime => question.uptime(parts.started_ms),
+            // How many of the checks are online in the step.
+            Source::Availability => question.ask(catalog::CHECK_STATE.name, Aggregate::Last, |states| {
+                let online = states.iter().filter(|state| **state >= 1.0).count() as u64;
+                (!states.is_empty()).then(|| share(online, states.len() as u64) * 100.0)
+            })?,
+        };
+        all.insert(*name, points);
+    }
+    Ok(all)
+}
+
+struct Question<'a> {
+    store: &'a Store,
+    range: Range,
+    step_ms: i64,
+}
+
+impl Question<'_> {
+    /// All series of a metric, made one.
+    fn ask(&self, metric: &str, aggregate: Aggregate, merge: impl Fn(&[f64]) -> Option<f64>) -> Result<Points, Problem> {
+        let answer = told(self.store.query(&Query {
+            metric: metric.to_owned(),
+            from_ms: self.range.from_ms,
+            to_ms: self.range.to_ms,
+            step_ms: self.step_ms,
+            aggregate,
+            across: Across::None,
+            max_points: farol_store::POINTS_MAX,
+            ..Query::default()
+        }))?;
+        let mut steps: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for (time_ms, value) in answer.series.into_iter().flat_map(|series| series.points) {
+            steps.entry(time_ms).or_default().push(value);
+        }
+        Ok(Points(steps.into_iter().filter_map(|(time_ms, values)| Some((time_ms, merge(&values)?))).collect()))
+    }
+
+    fn uptime(&self, started_ms: i64) -> Points {
+        let first = self.range.from_ms.max(started_ms).div_euclid(self.step_ms) + 1;
+        let last = (self.range.to_ms - 1).div_euclid(self.step_ms);
+        Points((first..=last).map(|step| (step * self.step_ms, seconds(step * self.step_ms - started_ms))).collect())
+    }
+}
+
+impl Merge {
+    #[expect(clippy::cast_precision_loss, reason = "at most a few thousand series")]
+    fn of(self, values: &[f64]) -> Option<f64> {
+        let all = values.iter().copied();
+        match self {
+            Self::Sum => all.reduce(|sum, value| sum + value),
+            Self::Mean => all.reduce(|sum, value| sum + value).map(|sum| sum / values.len() as f64),
+            Self::Least => all.reduce(f64::min),
+        }
+    }
+}
+
+/// Successful checks of the last day, in percent; `None` when nothing was checked.
+fn availability(store: &Store, now_ms: i64) -> Result<Option<f64>, Problem> {
+    let range = RecordRange {
+        from_ms: now_ms.saturating_sub(AVAILABLE_OVER_MS),
+        to_ms: now_ms.saturating_add(1),
+        ..RecordRange::default()
+    };
+    let checks = told(store.checks(&range))?;
+    let total: u64 = checks.iter().map(|check| check.total).sum();
+    let online: u64 = checks.iter().map(|check| check.online).sum();
+    Ok((total > 0).then(|| share(online, total) * 100.0))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a stretch of time is far below 2^52 ms")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_several_series_become_one_and_of_none_none() {
+        assert_eq!(Merge::Sum.of(&[1.0, 2.0]), Some(3.0));
+        assert_eq!(Merge::Mean.of(&[1.0, 2.0]), Some(1.5));
+        assert_eq!(Merge::Least.of(&[1.0, 0.0]), Some(0.0));
+        assert_eq!(Merge::Sum.of(&[]), None);
+    }
+}
