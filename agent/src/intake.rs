@@ -198,6 +198,9 @@ impl Intake {
     /// Takes an event in. Its payload is a JSON object whose private fields are masked already.
     pub fn event(&mut self, service: ServiceId, mut event: Event) {
         shorten(&mut event.kind, limit::VALUE_BYTES_MAX);
+        if let Some(tenant) = &mut event.tenant {
+            shorten(tenant, limit::VALUE_BYTES_MAX);
+        }
         event.tenant = event.tenant.or_else(|| self.settings.tenant.clone());
         if event.payload.len() > limit::RECORD_TEXT_BYTES_MAX {
             self.drop_records("event", "oversize", 1);
@@ -217,6 +220,9 @@ impl Intake {
         clean(&mut record.message);
         clean(&mut record.stack);
         shorten(&mut record.source, limit::VALUE_BYTES_MAX);
+        for text in [&mut record.exception, &mut record.tenant, &mut record.trace_id].into_iter().flatten() {
+            shorten(text, limit::VALUE_BYTES_MAX);
+        }
         record.tenant = record.tenant.or_else(|| self.settings.tenant.clone());
         if let Some(exception) = &record.exception {
             let error = ErrorSummary {
@@ -247,7 +253,7 @@ impl Intake {
     /// Takes the result of a health check in.
     pub fn check(&mut self, mut result: CheckResult) {
         clean(&mut result.detail);
-        for text in [&mut result.name, &mut result.target] {
+        for text in [&mut result.name, &mut result.kind, &mut result.target] {
             shorten(text, limit::VALUE_BYTES_MAX);
         }
         if self.has_room(result.detail.len() + result.target.len()) {
@@ -429,3 +435,6 @@ fn clean(text: &mut String) {
         text.push_str(MARK);
     }
 }
+
+#[cfg(test)]
+mod tests;
