@@ -47,7 +47,7 @@ impl Requests {
     /// Takes one request in, `weight` times (a sampled one stands for several).
     pub(super) fn take(&mut self, mut request: Request, weight: u64, slow_s: f64) {
         // What is no number becomes 0, so that a sum never becomes infinite and the collector never refuses a batch for it.
-        request.duration_s = request.duration_s.max(0.0).min(DURATION_S_MAX);
+        request.duration_s = if request.duration_s.is_nan() { 0.0 } else { request.duration_s.clamp(0.0, DURATION_S_MAX) };
         if request.route.is_empty() {
             request.route = if request.path.is_empty() { NO_ROUTE.to_owned() } else { route::fold(&request.path) };
         }
