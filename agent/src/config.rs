@@ -434,6 +434,13 @@ impl fmt::Display for Settings {
             writeln!(f, "dir = {dir:?}")?;
         }
         writeln!(f, "max = \"{}\"\nmemory = \"{}\"", size(self.spool.disk_bytes_max), size(self.spool.memory_bytes_max))?;
+        let text = |address: Option<SocketAddr>| address.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        writeln!(f, "\n[listen]")?;
+        writeln!(f, "http = \"{}\"\nstatsd = \"{}\"", text(self.listen.http), text(self.listen.statsd.address))?;
+        let off = PathBuf::from("off");
+        writeln!(f, "socket = {:?}", self.listen.socket.as_ref().unwrap_or(&off))?;
+        writeln!(f, "statsd_socket = {:?}", self.listen.statsd.socket.as_ref().unwrap_or(&off))?;
+        writeln!(f, "\n[requests]\nslow = \"{}\"", Span(Duration::from_secs_f64(self.requests.slow_s)))?;
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }
