@@ -8,6 +8,7 @@ mod latency;
 mod process;
 mod query;
 mod remote_write;
+mod reported;
 mod storage;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -22,6 +23,7 @@ latency    --target HOST:PORT --token T --password P --count N --pause-ms MS
 event      --target HOST:PORT --password P --loadavg FILE --key RESOURCE --count N
 query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
 storage    --dir DIR [--peer HOST:PORT --pid PID]
+reported   --socket PATH --statsd HOST:PORT --rate N --seconds S
 footprint  --seconds S --name NAME --pid PID
 ";
 
@@ -66,6 +68,7 @@ fn main() -> Result<()> {
             let pid = if peer.is_some() { u32::try_from(number("pid")?)? } else { std::process::id() };
             runtime.block_on(storage::run(std::path::Path::new(&text("dir")?), peer.as_deref(), pid))
         }
+        "reported" => reported::run(&text("socket")?, &text("statsd")?, number("rate")?, Duration::from_secs(number("seconds")?)),
         "footprint" => {
             footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
         }
