@@ -27,7 +27,7 @@ pub(crate) fn run(socket: &str, statsd: &str, rate: u64, run: Duration) -> Resul
     let start = Instant::now();
     let (mut sent, mut dropped) = (0_u64, 0_u64);
     while start.elapsed() < run {
-        let due = start.elapsed().as_millis().min(u128::from(u64::MAX)) as u64 * rate / 1_000;
+        let due = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX) * rate / 1_000;
         while sent + dropped < due {
             let number = random.bits() >> 16;
             let body = format!(
@@ -35,7 +35,7 @@ pub(crate) fn run(socket: &str, statsd: &str, rate: u64, run: Duration) -> Resul
                 number % 40,
                 number % 40,
                 number % 9_999,
-                if number % 50 == 0 { 500 } else { 200 },
+                if number.is_multiple_of(50) { 500 } else { 200 },
                 1 + number % 300,
                 number % 25,
             );
@@ -43,7 +43,7 @@ pub(crate) fn run(socket: &str, statsd: &str, rate: u64, run: Duration) -> Resul
                 Ok(_) => sent += 1,
                 Err(_) => dropped += 1,
             }
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 lines.send_to(format!("jobs.done:1|c|#queue:q{}", number % 10).as_bytes(), statsd)?;
             }
         }
