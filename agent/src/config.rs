@@ -136,6 +136,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     opt("requests.slow", "FAROL_SLOW", "500ms", "Requests that take longer travel whole."),
     opt(
+        "events.private",
+        "FAROL_EVENTS_PRIVATE",
+        "mask",
+        "What happens to personal fields of events (to, from, prompt, response, customer, user): `mask` keeps nothing of their values, `keep` sends them whole.",
+    ),
+    opt(
         "proxy",
         "FAROL_PROXY",
         "none",
@@ -284,9 +290,11 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
     }
     let requests = RequestSettings { slow_s: written.requests.slow.0.as_secs_f64() };
     let spool = check_spool(&mut checker, &written.spool, vars);
+    let keeps_private = check_private(&mut checker, &written.events.private);
     let listen = if needs_target {
         let lists = (written.proxy.0, written.logs.0, written.scrape.0, written.probes.0);
-        check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars)
+        let listen = check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars);
+        listen::Settings { keeps_private, ..listen }
     } else {
         listen::Settings::default()
     };
@@ -303,6 +311,13 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
         is_embedded: !needs_target,
     };
     if checker.0.is_empty() { Ok(settings) } else { Err(Faults(checker.0)) }
+}
+
+fn check_private(checker: &mut Checker, word: &str) -> bool {
+    if !matches!(word, "mask" | "keep") {
+        checker.fault("events.private", format_args!("'{word}' is not known: choose mask or keep"));
+    }
+    word == "keep"
 }
 
 fn check_target(checker: &mut Checker, send: &written::Send) -> Option<Target> {
@@ -384,7 +399,7 @@ fn check_listen(
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
     let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket) };
-    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir }
+    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir, keeps_private: false }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {
@@ -444,6 +459,7 @@ impl fmt::Display for Settings {
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }
+        writeln!(f, "\n[events]\nprivate = \"{}\"", if self.listen.keeps_private { "keep" } else { "mask" })?;
         writeln!(f, "\n[resource]")?;
         if let Some(tenant) = &self.described.tenant {
             writeln!(f, "tenant = {tenant:?}")?;

@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 /// A service that the intake knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ServiceId(usize);
 
 /// The service that is meant when none is named.

@@ -11,12 +11,17 @@ use tracing::{info, warn};
 
 use crate::{intake::Inlet, probe, read::Roots};
 
+mod fields;
 pub mod http;
+mod items;
 pub mod logs;
+pub mod otlp;
 pub mod proxy;
 pub mod scrape;
 pub mod socket;
 pub mod statsd;
+#[cfg(test)]
+mod trial;
 
 /// After a failure a receiver is tried again after this long: a port may have become free.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -41,6 +46,8 @@ pub struct Settings {
     pub scrapes: Vec<scrape::Scrape>,
     /// Health checks.
     pub probes: Vec<probe::Probe>,
+    /// Whether personal fields of events travel whole; otherwise they are masked.
+    pub keeps_private: bool,
     /// Where receivers keep what must survive a restart, such as positions in log files; `None` for nowhere.
     pub state_dir: Option<PathBuf>,
 }
@@ -116,7 +123,8 @@ pub fn start(settings: &Settings, context: &Context) -> impl Future<Output = ()>
         tasks.push(tokio::task::spawn_local(keep(name, context.clone(), serve)));
     };
     if let Some(address) = settings.http {
-        add("http", Box::new(move |context| Box::pin(http::serve(address, context))));
+        let keeps_private = settings.keeps_private;
+        add("http", Box::new(move |context| Box::pin(http::serve(address, keeps_private, context))));
     }
     if let Some(path) = settings.socket.clone() {
         add("socket", Box::new(move |context| Box::pin(socket::serve(path.clone(), context))));

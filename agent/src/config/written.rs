@@ -27,6 +27,7 @@ pub(super) struct Written {
     pub(super) spool: Spool,
     pub(super) listen: Listen,
     pub(super) requests: Requests,
+    pub(super) events: Events,
     pub(super) proxy: List<Proxy>,
     pub(super) logs: List<Log>,
     pub(super) scrape: List<Scrape>,
@@ -46,6 +47,7 @@ impl Default for Written {
             spool: Spool::default(),
             listen: Listen::default(),
             requests: Requests::default(),
+            events: Events::default(),
             proxy: List::default(),
             logs: List::default(),
             scrape: List::default(),
@@ -79,6 +81,18 @@ pub(super) struct Requests {
 impl Default for Requests {
     fn default() -> Self {
         Self { slow: Span(Duration::from_millis(500)) }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Events {
+    pub(super) private: String,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { private: "mask".to_owned() }
     }
 }
 
