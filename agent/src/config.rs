@@ -134,6 +134,18 @@ pub const OPTIONS: &[Opt] = &[
         "none",
         "Path of a Unix datagram socket for StatsD and DogStatsD; `off` for none.",
     ),
+    opt(
+        "statsd.signed_gauge",
+        "FAROL_STATSD_SIGNED_GAUGE",
+        "relative",
+        "What a sign before the value of a gauge means: `relative` moves the gauge (StatsD), `absolute` belongs to the value (DogStatsD).",
+    ),
+    opt(
+        "statsd.requests",
+        "FAROL_STATSD_REQUESTS",
+        "none",
+        "Timers that are requests rather than series: names of metrics with commas between them, or `[[statsd.requests]]` tables with `metric`, `unit` (of histograms: `ms`, `s`), and the names of the tags that hold `route`, `method`, `status`, `tenant` and `exception`.",
+    ),
     opt("requests.slow", "FAROL_SLOW", "500ms", "Requests that take longer travel whole."),
     opt(
         "events.private",
@@ -293,7 +305,8 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
     let keeps_private = check_private(&mut checker, &written.events.private);
     let listen = if needs_target {
         let lists = (written.proxy.0, written.logs.0, written.scrape.0, written.probes.0);
-        let listen = check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars);
+        let mut listen = check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars);
+        (listen.statsd.signed_gauge, listen.statsd.requests) = (written.statsd.signed_gauge, written.statsd.requests.0);
         listen::Settings { keeps_private, ..listen }
     } else {
         listen::Settings::default()
@@ -398,7 +411,7 @@ fn check_listen(
     let path = |text: &Option<String>| text.as_deref().filter(|text| *text != "off").map(PathBuf::from);
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
-    let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket) };
+    let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket), ..statsd::Settings::default() };
     listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir, keeps_private: false }
 }
 

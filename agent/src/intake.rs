@@ -32,7 +32,7 @@ mod tenants;
 pub use series::{IDLE_TICKS_MAX, Label, STATISTIC};
 
 use requests::Requests;
-use series::AppSeries;
+use series::{AppSeries, Cause};
 
 /// How the agent takes in what applications tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -265,38 +265,44 @@ impl Intake {
 
     /// Sets a gauge.
     pub fn gauge(&mut self, label: &Label<'_>, value: f64) {
-        let is_kept = self.series.gauge(label, value);
-        self.count_metric(is_kept);
+        let kept = self.series.gauge(label, value);
+        self.count_metric(kept);
     }
 
     /// Moves a gauge by `delta`.
     pub fn gauge_by(&mut self, label: &Label<'_>, delta: f64) {
-        let is_kept = self.series.gauge_by(label, delta);
-        self.count_metric(is_kept);
+        let kept = self.series.gauge_by(label, delta);
+        self.count_metric(kept);
     }
 
     /// Adds `delta` (not negative) to a counter that the agent keeps.
     pub fn counter_by(&mut self, label: &Label<'_>, delta: f64) {
-        let is_kept = self.series.counter_by(label, delta);
-        self.count_metric(is_kept);
+        let kept = self.series.counter_by(label, delta);
+        self.count_metric(kept);
     }
 
     /// Sets the total of a counter that something else keeps.
     pub fn counter_at(&mut self, label: &Label<'_>, total: f64) {
-        let is_kept = self.series.counter_at(label, total);
-        self.count_metric(is_kept);
+        let kept = self.series.counter_at(label, total);
+        self.count_metric(kept);
     }
 
     /// Records a value of a distribution, `weight` times.
     pub fn observe(&mut self, label: &Label<'_>, value: f64, weight: u64) {
-        let is_kept = self.series.observe(label, value, weight.max(1));
-        self.count_metric(is_kept);
+        let kept = self.series.observe(label, value, weight.max(1));
+        self.count_metric(kept);
+    }
+
+    /// Sets count and sum of a distribution that something else keeps; [`Self::observe`] then adds to neither.
+    pub fn totals_at(&mut self, label: &Label<'_>, count: f64, sum: f64) {
+        let kept = self.series.totals_at(label, count, sum);
+        self.count_metric(kept);
     }
 
     /// Counts a member of a set, once an interval.
     pub fn member(&mut self, label: &Label<'_>, member: &str) {
-        let is_kept = self.series.member(label, member);
-        self.count_metric(is_kept);
+        let kept = self.series.member(label, member);
+        self.count_metric(kept);
     }
 
     /// Counts what a receiver took: `http`, `otlp`, `statsd`, `socket`, `proxy`, `scrape`, `logs` or `probe`.
@@ -344,9 +350,9 @@ impl Intake {
         has_room
     }
 
-    fn count_metric(&mut self, is_kept: bool) {
-        if !is_kept {
-            self.drop_records("metric", "series_max", 1);
+    fn count_metric(&mut self, kept: Result<(), Cause>) {
+        if let Err(cause) = kept {
+            self.drop_records("metric", cause, 1);
         }
     }
 

@@ -129,8 +129,7 @@ pub fn start(settings: &Settings, context: &Context) -> impl Future<Output = ()>
     if let Some(path) = settings.socket.clone() {
         add("socket", Box::new(move |context| Box::pin(socket::serve(path.clone(), context))));
     }
-    if settings.statsd.is_on() {
-        let settings = settings.statsd.clone();
+    for settings in settings.statsd.each() {
         add("statsd", Box::new(move |context| Box::pin(statsd::serve(settings.clone(), context))));
     }
     for proxy in settings.proxies.clone() {

@@ -10,7 +10,12 @@ use serde::Deserialize;
 
 use super::list::List;
 use crate::{
-    listen::{logs::Log, proxy::Proxy, scrape::Scrape},
+    listen::{
+        logs::Log,
+        proxy::Proxy,
+        scrape::Scrape,
+        statsd::{RequestRule, SignedGauge},
+    },
     probe::Probe,
 };
 
@@ -28,6 +33,7 @@ pub(super) struct Written {
     pub(super) listen: Listen,
     pub(super) requests: Requests,
     pub(super) events: Events,
+    pub(super) statsd: Statsd,
     pub(super) proxy: List<Proxy>,
     pub(super) logs: List<Log>,
     pub(super) scrape: List<Scrape>,
@@ -48,6 +54,7 @@ impl Default for Written {
             listen: Listen::default(),
             requests: Requests::default(),
             events: Events::default(),
+            statsd: Statsd::default(),
             proxy: List::default(),
             logs: List::default(),
             scrape: List::default(),
@@ -82,6 +89,13 @@ impl Default for Requests {
     fn default() -> Self {
         Self { slow: Span(Duration::from_millis(500)) }
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Statsd {
+    pub(super) signed_gauge: SignedGauge,
+    pub(super) requests: List<RequestRule>,
 }
 
 #[derive(Debug, Deserialize)]
