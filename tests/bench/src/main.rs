@@ -6,6 +6,7 @@ mod http;
 mod ingest;
 mod latency;
 mod process;
+mod proxy;
 mod query;
 mod remote_write;
 mod reported;
@@ -25,6 +26,8 @@ query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
 storage    --dir DIR [--peer HOST:PORT --pid PID]
 reported   --socket PATH --statsd HOST:PORT --rate N --seconds S
 footprint  --seconds S --name NAME --pid PID
+upstream   --listen HOST:PORT
+proxy      --direct HOST:PORT --agent HOST:PORT --agent-pid PID [--nginx HOST:PORT --nginx-pid PID] --rate N --connections N --seconds S
 ";
 
 fn main() -> Result<()> {
@@ -71,6 +74,20 @@ fn main() -> Result<()> {
         "reported" => reported::run(&text("socket")?, &text("statsd")?, number("rate")?, Duration::from_secs(number("seconds")?)),
         "footprint" => {
             footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
+        }
+        "upstream" => proxy::upstream(&text("listen")?),
+        "proxy" => {
+            let mut ways = vec![proxy::Way { name: "direct".to_owned(), target: text("direct")?, pid: None }];
+            for name in ["agent", "nginx"].into_iter().filter(|name| options.contains_key(*name)) {
+                let pid = u32::try_from(number(&format!("{name}-pid"))?)?;
+                ways.push(proxy::Way { name: name.to_owned(), target: text(name)?, pid: Some(pid) });
+            }
+            let load = proxy::Load {
+                rate: u32::try_from(number("rate")?)?,
+                connections: u32::try_from(number("connections")?)?,
+                run: Duration::from_secs(number("seconds")?),
+            };
+            proxy::run(&ways, load)
         }
         _ => bail!("unknown command '{command}'\n\n{HELP}"),
     }
