@@ -28,8 +28,8 @@ use model::{Item, Log, Source};
 use recent::{Recent, key};
 use streams::Streams;
 
-/// While a service's spans came within this time, its histograms of request durations are not counted as well. Longer than
-/// the usual minute between two exports of metrics.
+/// While a service's spans came within this time, the histograms of request durations of none of its processes are
+/// counted, also not of a new one that told no span yet. Longer than the usual minute between two exports of metrics.
 const SPANS_HOLD_MS: i64 = 5 * 60 * 1_000;
 
 /// Most items that are taken of one body: they are all taken in one go, and a tick must not wait for long.
@@ -113,6 +113,8 @@ pub(super) struct Taken {
 pub(super) struct Otlp {
     streams: Streams,
     exceptions: Recent,
+    /// Processes that told a server span, by the digest of their resource: their histograms never count.
+    span_sources: Recent,
     /// When each service's last server span came.
     last_span_ms: HashMap<ServiceId, i64>,
 }
@@ -120,7 +122,12 @@ pub(super) struct Otlp {
 impl Otlp {
     /// Knows nothing yet.
     pub(super) fn new(now_ms: i64) -> Self {
-        Self { streams: Streams::new(now_ms), exceptions: Recent::default(), last_span_ms: HashMap::new() }
+        Self {
+            streams: Streams::new(now_ms),
+            exceptions: Recent::default(),
+            span_sources: Recent::default(),
+            last_span_ms: HashMap::new(),
+        }
     }
 
     /// Takes a body in.
@@ -161,13 +168,15 @@ impl Otlp {
             Item::Span(span) => {
                 let is_request = spans::take(service, source, &span, &mut self.exceptions, intake);
                 if is_request {
+                    self.span_sources.is_new(source.digest);
                     self.last_span_ms.insert(service, now_ms);
                 }
                 true
             }
             Item::Point(metric, point) => {
                 let last = self.last_span_ms.get(&service);
-                let has_spans = last.is_some_and(|last| now_ms.saturating_sub(*last) < SPANS_HOLD_MS);
+                let is_recent = last.is_some_and(|last| now_ms.saturating_sub(*last) < SPANS_HOLD_MS);
+                let has_spans = is_recent || self.span_sources.holds(source.digest);
                 let place = metrics::Place { service, source, has_spans, now_ms };
                 metrics::take(&place, &metric, &point, &mut self.streams, intake)
             }

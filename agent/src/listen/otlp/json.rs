@@ -31,7 +31,7 @@ pub(super) fn walk(signal: Signal, body: &str, take: &mut Take<'_>) -> Result<()
     let [resources, scopes, items] = signal.lists();
     for resource in fields(body)?.list(resources, PARTS_MAX)? {
         let resource = fields(resource)?;
-        let mut source = Source { resource: nested(&resource, "resource")?, scope: Cow::Borrowed("") };
+        let mut source = Source::new(nested(&resource, "resource")?);
         for scope in resource.list(scopes, PARTS_MAX)? {
             let scope = fields(scope)?;
             let name = scope.object("scope")?.map(|scope| scope.text("name")).transpose()?.flatten();

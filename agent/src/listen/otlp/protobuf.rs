@@ -37,12 +37,13 @@ pub(super) fn walk(signal: Signal, body: &[u8], take: &mut Take<'_>) -> Result<(
 }
 
 fn walk_resource(signal: Signal, bytes: &[u8], take: &mut Take<'_>) -> Result<(), Malformed> {
-    let mut source = Source::default();
+    let mut resource = Attributes::default();
     for field in Message(bytes) {
-        if let (1, resource) = field? {
-            source.resource = attributes(resource.bytes()?, 1)?;
+        if let (1, part) = field? {
+            resource = attributes(part.bytes()?, 1)?;
         }
     }
+    let mut source = Source::new(resource);
     for field in Message(bytes) {
         if let (2, scope) = field? {
             walk_scope(signal, scope.bytes()?, &mut source, take)?;

@@ -12,6 +12,13 @@ const OLD_METRICS: &str = include_str!("../../../tests/fixtures/otlp/old-metrics
 const STABLE_TRACES: &str = include_str!("../../../tests/fixtures/otlp/stable-traces.json");
 const STABLE_METRICS: &str = include_str!("../../../tests/fixtures/otlp/stable-metrics.json");
 
+/// What FastAPI 0.165 under OpenTelemetry's own instrumentation for Python 0.66b1 sent, unpacked.
+const FASTAPI: [(Signal, &[u8]); 3] = [
+    (Signal::Traces, include_bytes!("../../../tests/fixtures/otlp/fastapi-traces.pb")),
+    (Signal::Metrics, include_bytes!("../../../tests/fixtures/otlp/fastapi-metrics.pb")),
+    (Signal::Logs, include_bytes!("../../../tests/fixtures/otlp/fastapi-logs.pb")),
+];
+
 fn take_json(otlp: &mut Otlp, trial: &Trial, signal: Signal, body: &str) -> Result<Taken, Malformed> {
     otlp.take(signal, Encoding::Json, body.as_bytes(), &mut trial.context.inlet.open(), NOW_MS)
 }
@@ -119,6 +126,28 @@ fn a_span_tells_route_user_tenant_and_failure_as_well_as_it_can() {
         (first.tenant.as_deref(), first.user.as_deref(), first.time_ms, first.duration_s),
         (Some("acme"), Some("7"), 1_250, 0.25)
     );
+}
+
+#[test]
+fn what_a_real_sdk_sends_in_protobuf_is_read() {
+    for signals in [&FASTAPI[..], &FASTAPI[1..]] {
+        let (mut otlp, mut trial) = (Otlp::new(NOW_MS), Trial::new());
+        for (signal, body) in signals {
+            let taken = otlp.take(*signal, Encoding::Protobuf, body, &mut trial.context.inlet.open(), NOW_MS).unwrap();
+            assert!(taken.taken > 0 && taken.rejected == 0, "{taken:?}");
+        }
+        let (mut records, values) = trial.drain();
+        let shop = records.remove("service:shop").unwrap();
+        let expected = [("GET", NO_ROUTE, 404, 2, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/{uid}", 200, 2, 0)];
+        assert_eq!(rows(&shop), expected);
+        assert!(shop.errors.iter().any(|error| error.kind == "ZeroDivisionError" && error.origin == "log"));
+        assert_eq!((&*shop.logs[0].message, &*shop.logs[0].source), ("cannot pay", "shop.pay"));
+        assert_eq!(values.get("orders{kind=a,service.name=shop}"), Some(&2.0));
+        assert_eq!(
+            (values.get("basket.count{service.name=shop}"), values.get("basket.sum{service.name=shop}")),
+            (Some(&2.0), Some(&3.0))
+        );
+    }
 }
 
 #[test]
@@ -269,6 +298,18 @@ proptest! {
             }
             prop_assert!(is_plausible(otlp.take(signal, Encoding::Json, &bytes, &mut trial.context.inlet.open(), NOW_MS), &bytes));
         }
+    }
+
+    #[test]
+    fn protobuf_with_damage_is_taken_or_refused(sample in 0_usize..3, place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let (signal, body) = FASTAPI[sample];
+        let mut damaged = body.to_vec();
+        let place = place.index(damaged.len());
+        damaged[place] = byte;
+        let (mut otlp, trial) = (Otlp::new(NOW_MS), Trial::new());
+        prop_assert!(is_plausible(otlp.take(signal, Encoding::Protobuf, &damaged, &mut trial.context.inlet.open(), NOW_MS), &damaged));
+        damaged.truncate(place);
+        prop_assert!(is_plausible(otlp.take(signal, Encoding::Protobuf, &damaged, &mut trial.context.inlet.open(), NOW_MS), &damaged));
     }
 
     #[test]
