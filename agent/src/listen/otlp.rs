@@ -32,8 +32,8 @@ use streams::Streams;
 /// counted, also not of a new one that told no span yet. Longer than the usual minute between two exports of metrics.
 const SPANS_HOLD_MS: i64 = 5 * 60 * 1_000;
 
-/// Most items that are taken of one body: they are all taken in one go, and a tick must not wait for long.
-const ITEMS_MAX: u64 = 50_000;
+/// Most parts of one body: resources, scopes and items. They are all taken in one go, and a tick must not wait for long.
+const PARTS_MAX: u32 = 50_000;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,9 @@ pub(super) enum Malformed {
     /// It is no JSON, or not of this message.
     #[error("it is not OTLP in JSON")]
     Json,
+    /// It has too many parts.
+    #[error("it has more than {PARTS_MAX} parts, and those beyond were not taken")]
+    TooMany,
 }
 
 /// What became of a body.
@@ -104,8 +107,29 @@ pub(super) enum Malformed {
 pub(super) struct Taken {
     /// Items that were read.
     pub(super) taken: u64,
-    /// Items that were broken, or too many.
+    /// Items that were broken.
     pub(super) rejected: u64,
+}
+
+/// Where the parts of a body go, up to [`PARTS_MAX`].
+struct Sink<'t> {
+    take: &'t mut dyn FnMut(&Source<'_>, Item<'_>),
+    parts: u32,
+}
+
+impl Sink<'_> {
+    /// Counts a resource or scope.
+    fn count(&mut self) -> Result<(), Malformed> {
+        self.parts += 1;
+        if self.parts > PARTS_MAX { Err(Malformed::TooMany) } else { Ok(()) }
+    }
+
+    /// Gives an item.
+    fn give(&mut self, source: &Source<'_>, item: Item<'_>) -> Result<(), Malformed> {
+        self.count()?;
+        (self.take)(source, item);
+        Ok(())
+    }
 }
 
 /// What is known between bodies.
@@ -144,13 +168,14 @@ impl Otlp {
     ) -> Result<Taken, Malformed> {
         let mut taken = Taken::default();
         let mut take = |source: &Source<'_>, item: Item<'_>| {
-            let is_good = taken.taken < ITEMS_MAX && self.take_item(source, item, intake, now_ms);
+            let is_good = self.take_item(source, item, intake, now_ms);
             *(if is_good { &mut taken.taken } else { &mut taken.rejected }) += 1;
         };
+        let mut sink = Sink { take: &mut take, parts: 0 };
         let walked = match encoding {
-            Encoding::Protobuf => protobuf::walk(signal, body, &mut take),
+            Encoding::Protobuf => protobuf::walk(signal, body, &mut sink),
             Encoding::Json => {
-                std::str::from_utf8(body).map_err(|_| Malformed::Json).and_then(|text| json::walk(signal, text, &mut take))
+                std::str::from_utf8(body).map_err(|_| Malformed::Json).and_then(|text| json::walk(signal, text, &mut sink))
             }
         };
         intake.received("otlp", taken.taken);
@@ -216,7 +241,7 @@ impl Otlp {
 impl Taken {
     /// The body of the answer: empty when all was taken.
     pub(super) fn answer(self, signal: Signal, encoding: Encoding) -> Vec<u8> {
-        const MESSAGE: &str = "some items are broken or too many, and not taken";
+        const MESSAGE: &str = "some items are broken and were not taken";
         match (encoding, self.rejected) {
             (Encoding::Protobuf, 0) => Vec::new(),
             (Encoding::Json, 0) => b"{}".to_vec(),
