@@ -32,7 +32,7 @@ use streams::Streams;
 /// counted, also not of a new one that told no span yet. Longer than the usual minute between two exports of metrics.
 const SPANS_HOLD_MS: i64 = 5 * 60 * 1_000;
 
-/// Most parts of one body: resources, scopes and items. They are all taken in one go, and a tick must not wait for long.
+/// Most parts of one body: resources, scopes, metrics and items. They are all taken in one go, and a tick must not wait for long.
 const PARTS_MAX: u32 = 50_000;
 
 /// How a body is written.
@@ -118,7 +118,7 @@ struct Sink<'t> {
 }
 
 impl Sink<'_> {
-    /// Counts a resource or scope.
+    /// Counts a resource, scope or metric.
     fn count(&mut self) -> Result<(), Malformed> {
         self.parts += 1;
         if self.parts > PARTS_MAX { Err(Malformed::TooMany) } else { Ok(()) }

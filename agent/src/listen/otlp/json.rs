@@ -102,6 +102,7 @@ fn log<'a>(fields: &Fields<'a>) -> Result<Log<'a>, Malformed> {
 }
 
 fn walk_metric(fields: &Fields<'_>, source: &Source<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
     let name = fields.text("name")?.unwrap_or_default();
     let unit = fields.text("unit")?.unwrap_or_default();
     let known = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];

@@ -123,6 +123,7 @@ fn log(bytes: &[u8]) -> Result<Log<'_>, Malformed> {
 }
 
 fn walk_metric<'a>(bytes: &'a [u8], source: &Source<'a>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
     let mut metric = Metric::default();
     let mut data = None;
     for field in Message(bytes) {

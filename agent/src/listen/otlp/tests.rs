@@ -276,6 +276,9 @@ fn a_body_has_a_bounded_number_of_parts() {
         let taken = otlp.take(Signal::Logs, Encoding::Protobuf, &body, &mut trial.context.inlet.open(), NOW_MS);
         assert_eq!(taken, Err(Malformed::TooMany));
     }
+    let metrics = nest_in(&empty, &[2, 1]);
+    let taken = otlp.take(Signal::Metrics, Encoding::Protobuf, &metrics, &mut trial.context.inlet.open(), NOW_MS);
+    assert_eq!(taken, Err(Malformed::TooMany), "also without a point");
     assert_eq!(trial.records("own").levels.0, [0, 0, 49_998, 0, 0, 0], "what came before was taken");
     let many: Vec<Value> = vec![json!({}); 10];
     let taken = take_json(&mut otlp, &trial, Signal::Logs, &body(Signal::Logs, &Value::from(many)));
