@@ -28,12 +28,12 @@ use model::{Item, Log, Source};
 use recent::{Recent, key};
 use streams::Streams;
 
-/// While a service's spans came within this time, its histograms of request durations are not counted as well. Longer than
-/// the usual minute between two exports of metrics.
+/// While a service's spans came within this time, the histograms of request durations of none of its processes are
+/// counted, also not of a new one that told no span yet. Longer than the usual minute between two exports of metrics.
 const SPANS_HOLD_MS: i64 = 5 * 60 * 1_000;
 
-/// Most items that are taken of one body: they are all taken in one go, and a tick must not wait for long.
-const ITEMS_MAX: u64 = 50_000;
+/// Most parts of one body: resources, scopes, metrics and items. They are all taken in one go, and a tick must not wait for long.
+const PARTS_MAX: u32 = 50_000;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,9 @@ pub(super) enum Malformed {
     /// It is no JSON, or not of this message.
     #[error("it is not OTLP in JSON")]
     Json,
+    /// It has too many parts.
+    #[error("it has more than {PARTS_MAX} parts, and those beyond were not taken")]
+    TooMany,
 }
 
 /// What became of a body.
@@ -104,8 +107,29 @@ pub(super) enum Malformed {
 pub(super) struct Taken {
     /// Items that were read.
     pub(super) taken: u64,
-    /// Items that were broken, or too many.
+    /// Items that were broken.
     pub(super) rejected: u64,
+}
+
+/// Where the parts of a body go, up to [`PARTS_MAX`].
+struct Sink<'t> {
+    take: &'t mut dyn FnMut(&Source<'_>, Item<'_>),
+    parts: u32,
+}
+
+impl Sink<'_> {
+    /// Counts a resource, scope or metric.
+    fn count(&mut self) -> Result<(), Malformed> {
+        self.parts += 1;
+        if self.parts > PARTS_MAX { Err(Malformed::TooMany) } else { Ok(()) }
+    }
+
+    /// Gives an item.
+    fn give(&mut self, source: &Source<'_>, item: Item<'_>) -> Result<(), Malformed> {
+        self.count()?;
+        (self.take)(source, item);
+        Ok(())
+    }
 }
 
 /// What is known between bodies.
@@ -113,6 +137,8 @@ pub(super) struct Taken {
 pub(super) struct Otlp {
     streams: Streams,
     exceptions: Recent,
+    /// Processes that told a server span, by the digest of their resource: their histograms never count.
+    span_sources: Recent,
     /// When each service's last server span came.
     last_span_ms: HashMap<ServiceId, i64>,
 }
@@ -120,7 +146,12 @@ pub(super) struct Otlp {
 impl Otlp {
     /// Knows nothing yet.
     pub(super) fn new(now_ms: i64) -> Self {
-        Self { streams: Streams::new(now_ms), exceptions: Recent::default(), last_span_ms: HashMap::new() }
+        Self {
+            streams: Streams::new(now_ms),
+            exceptions: Recent::default(),
+            span_sources: Recent::default(),
+            last_span_ms: HashMap::new(),
+        }
     }
 
     /// Takes a body in.
@@ -137,13 +168,14 @@ impl Otlp {
     ) -> Result<Taken, Malformed> {
         let mut taken = Taken::default();
         let mut take = |source: &Source<'_>, item: Item<'_>| {
-            let is_good = taken.taken < ITEMS_MAX && self.take_item(source, item, intake, now_ms);
+            let is_good = self.take_item(source, item, intake, now_ms);
             *(if is_good { &mut taken.taken } else { &mut taken.rejected }) += 1;
         };
+        let mut sink = Sink { take: &mut take, parts: 0 };
         let walked = match encoding {
-            Encoding::Protobuf => protobuf::walk(signal, body, &mut take),
+            Encoding::Protobuf => protobuf::walk(signal, body, &mut sink),
             Encoding::Json => {
-                std::str::from_utf8(body).map_err(|_| Malformed::Json).and_then(|text| json::walk(signal, text, &mut take))
+                std::str::from_utf8(body).map_err(|_| Malformed::Json).and_then(|text| json::walk(signal, text, &mut sink))
             }
         };
         intake.received("otlp", taken.taken);
@@ -161,13 +193,15 @@ impl Otlp {
             Item::Span(span) => {
                 let is_request = spans::take(service, source, &span, &mut self.exceptions, intake);
                 if is_request {
+                    self.span_sources.is_new(source.digest);
                     self.last_span_ms.insert(service, now_ms);
                 }
                 true
             }
             Item::Point(metric, point) => {
                 let last = self.last_span_ms.get(&service);
-                let has_spans = last.is_some_and(|last| now_ms.saturating_sub(*last) < SPANS_HOLD_MS);
+                let is_recent = last.is_some_and(|last| now_ms.saturating_sub(*last) < SPANS_HOLD_MS);
+                let has_spans = is_recent || self.span_sources.holds(source.digest);
                 let place = metrics::Place { service, source, has_spans, now_ms };
                 metrics::take(&place, &metric, &point, &mut self.streams, intake)
             }
@@ -207,7 +241,7 @@ impl Otlp {
 impl Taken {
     /// The body of the answer: empty when all was taken.
     pub(super) fn answer(self, signal: Signal, encoding: Encoding) -> Vec<u8> {
-        const MESSAGE: &str = "some items are broken or too many, and not taken";
+        const MESSAGE: &str = "some items are broken and were not taken";
         match (encoding, self.rejected) {
             (Encoding::Protobuf, 0) => Vec::new(),
             (Encoding::Json, 0) => b"{}".to_vec(),

@@ -6,7 +6,7 @@
 
 use std::{cell::Cell, io::Read, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::{
@@ -23,6 +23,9 @@ pub(super) const UNPACKED_BYTES_MAX: usize = 8 << 20;
 
 /// Most bytes of bodies that are being received at a time.
 const RECEIVING_BYTES_MAX: usize = 8 << 20;
+
+/// The buffer of a body grows by this much.
+const GROWTH_BYTES: usize = 64 << 10;
 
 /// Longest wait for a whole body.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -106,16 +109,20 @@ async fn receive(body: &mut Incoming, receiving: &Cell<usize>) -> Result<Bytes, 
         return Err(BodyError::Large);
     }
     let mut held = Held { receiving, bytes: 0 };
-    let mut whole = BytesMut::new();
+    let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(part) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if whole.len() + part.len() > BODY_BYTES_MAX {
             return Err(BodyError::Large);
         }
         held.hold(part.len())?;
+        if whole.capacity() - whole.len() < part.len() {
+            // Not doubled, so that what is held is what is counted.
+            whole.reserve_exact(part.len().max(GROWTH_BYTES));
+        }
         whole.extend_from_slice(&part);
     }
-    Ok(whole.freeze())
+    Ok(whole.into())
 }
 
 /// Bytes that one body holds of the share of all, given back when it goes.

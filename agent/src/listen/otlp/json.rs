@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::{
     super::fields::{Fault, Fields},
-    Malformed, Signal,
+    Malformed, Signal, Sink,
     buckets::{Buckets, Counts, Dense, RANGES_MAX},
     model::{
         Attributes, EXCEPTIONS_MAX, Exception, Item, Log, Metric, Point, PointValue, QUANTILES_MAX, Shape, Source, Span,
@@ -15,30 +15,32 @@ use super::{
     },
 };
 
-/// Most parts of one list: more than fit into the exports of any SDK, and few enough to hold their places.
-const PARTS_MAX: usize = 20_000;
+/// Most values of one list: more than fit into the exports of any SDK, and few enough to hold their places.
+const LIST_MAX: usize = 20_000;
 
 /// Most attributes of one list that are looked at.
 const PAIRS_MAX: usize = 1_000;
 
-type Take<'t> = dyn FnMut(&Source<'_>, Item<'_>) + 't;
-
-/// Hands every item of a body to `take`.
+/// Hands every item of a body to the sink.
 ///
 /// # Errors
 /// [`Malformed`] when the body or a list in it cannot be read. An item that cannot be read is [`Item::Malformed`].
-pub(super) fn walk(signal: Signal, body: &str, take: &mut Take<'_>) -> Result<(), Malformed> {
+pub(super) fn walk(signal: Signal, body: &str, sink: &mut Sink<'_>) -> Result<(), Malformed> {
     let [resources, scopes, items] = signal.lists();
-    for resource in fields(body)?.list(resources, PARTS_MAX)? {
+    for resource in fields(body)?.list(resources, LIST_MAX)? {
+        sink.count()?;
         let resource = fields(resource)?;
-        let mut source = Source { resource: nested(&resource, "resource")?, scope: Cow::Borrowed("") };
-        for scope in resource.list(scopes, PARTS_MAX)? {
+        let mut source = Source::new(nested(&resource, "resource")?);
+        for scope in resource.list(scopes, LIST_MAX)? {
+            sink.count()?;
             let scope = fields(scope)?;
             let name = scope.object("scope")?.map(|scope| scope.text("name")).transpose()?.flatten();
             source.scope = name.unwrap_or_default();
-            for item in scope.list(items, PARTS_MAX)? {
-                if take_item(signal, item, &source, take).is_err() {
-                    take(&source, Item::Malformed);
+            for item in scope.list(items, LIST_MAX)? {
+                match take_item(signal, item, &source, sink) {
+                    Ok(()) => {}
+                    Err(Malformed::TooMany) => return Err(Malformed::TooMany),
+                    Err(Malformed::Protobuf | Malformed::Json) => sink.give(&source, Item::Malformed)?,
                 }
             }
         }
@@ -46,19 +48,18 @@ pub(super) fn walk(signal: Signal, body: &str, take: &mut Take<'_>) -> Result<()
     Ok(())
 }
 
-fn take_item(signal: Signal, json: &str, source: &Source<'_>, take: &mut Take<'_>) -> Result<(), Malformed> {
+fn take_item(signal: Signal, json: &str, source: &Source<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
     let item = fields(json)?;
     match signal {
-        Signal::Traces => take(source, Item::Span(span(&item)?)),
-        Signal::Logs => take(source, Item::Log(log(&item)?)),
-        Signal::Metrics => walk_metric(&item, source, take)?,
+        Signal::Traces => sink.give(source, Item::Span(span(&item)?)),
+        Signal::Logs => sink.give(source, Item::Log(log(&item)?)),
+        Signal::Metrics => walk_metric(&item, source, sink),
     }
-    Ok(())
 }
 
 fn span<'a>(fields: &Fields<'a>) -> Result<Span<'a>, Malformed> {
     let mut exceptions = Vec::new();
-    for event in fields.list("events", PARTS_MAX)? {
+    for event in fields.list("events", LIST_MAX)? {
         let event = Fields::read(event).ok_or(Malformed::Json)?;
         if exceptions.len() < EXCEPTIONS_MAX && event.text("name")?.as_deref() == Some("exception") {
             exceptions.push(Exception { time_ns: whole(&event, "timeUnixNano")?, attributes: attributes(&event)? });
@@ -100,7 +101,8 @@ fn log<'a>(fields: &Fields<'a>) -> Result<Log<'a>, Malformed> {
     })
 }
 
-fn walk_metric(fields: &Fields<'_>, source: &Source<'_>, take: &mut Take<'_>) -> Result<(), Malformed> {
+fn walk_metric(fields: &Fields<'_>, source: &Source<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
     let name = fields.text("name")?.unwrap_or_default();
     let unit = fields.text("unit")?.unwrap_or_default();
     let known = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];
@@ -114,9 +116,9 @@ fn walk_metric(fields: &Fields<'_>, source: &Source<'_>, take: &mut Take<'_>) ->
         _ => Shape::Histogram(temporality),
     };
     let metric = Metric { name, unit, shape };
-    for json in data.list("dataPoints", PARTS_MAX)? {
+    for json in data.list("dataPoints", LIST_MAX)? {
         let read = Fields::read(json).ok_or(Malformed::Json).and_then(|fields| point(kind, &fields));
-        take(source, read.map_or(Item::Malformed, |point| Item::Point(metric.clone(), point)));
+        sink.give(source, read.map_or(Item::Malformed, |point| Item::Point(metric.clone(), point)))?;
     }
     Ok(())
 }

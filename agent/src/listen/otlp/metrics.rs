@@ -1,8 +1,8 @@
 //! Metrics of OTLP into the intake: gauges, counters, distributions, and request durations into requests.
 //!
 //! Durations of requests come as counts by range. Each range's count is taken as that many requests at one place in the
-//! range (see [`Buckets::values`]): exact in number and sum, within the range for quantiles. They are not taken while the
-//! same service's spans come, which tell each request exactly.
+//! range (see [`Buckets::values`]): exact in number and sum, within the range for quantiles. They are not taken from whom
+//! spans come as well, which tell each request exactly.
 
 use std::{
     borrow::Cow,
@@ -30,7 +30,7 @@ const ATTRIBUTES_MAX: usize = limit::ATTRIBUTES_MAX - 8;
 pub(super) struct Place<'a> {
     pub(super) service: ServiceId,
     pub(super) source: &'a Source<'a>,
-    /// Whether the service's spans come too.
+    /// Whether spans come from there too.
     pub(super) has_spans: bool,
     pub(super) now_ms: i64,
 }
@@ -173,8 +173,8 @@ fn with_label(metric: &Metric<'_>, pairs: &[(Cow<'_, str>, Cow<'_, str>)], use_i
 }
 
 fn stream_digest(place: &Place<'_>, metric: &Metric<'_>, point: &Point<'_>) -> u64 {
-    let Source { resource, scope } = place.source;
-    digest_of(&(resource.digest(), scope, &metric.name, &metric.unit, &point.attributes, point.start_ns))
+    let Source { digest, scope, .. } = place.source;
+    digest_of(&(digest, scope, &metric.name, &metric.unit, &point.attributes, point.start_ns))
 }
 
 fn digest_of(value: &impl Hash) -> u64 {

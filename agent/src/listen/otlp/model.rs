@@ -17,10 +17,12 @@ pub(super) const EXCEPTIONS_MAX: usize = 16;
 pub(super) const QUANTILES_MAX: usize = 32;
 
 /// Where items come from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Source<'a> {
     /// Attributes of the process that tells.
     pub(super) resource: Attributes<'a>,
+    /// [`Attributes::digest`] of them.
+    pub(super) digest: u64,
     /// Name of the library or logger that tells.
     pub(super) scope: Cow<'a, str>,
 }
@@ -171,6 +173,13 @@ pub(super) enum PointValue {
     Quantiles(Vec<(f64, f64)>),
 }
 
+impl<'a> Source<'a> {
+    /// A process, before its libraries tell.
+    pub(super) fn new(resource: Attributes<'a>) -> Self {
+        Self { digest: resource.digest(), resource, scope: Cow::Borrowed("") }
+    }
+}
+
 impl<'a> Attributes<'a> {
     /// Adds one, as long as there is room.
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: Value<'a>) {
@@ -211,7 +220,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// A number that tells one set of attributes from another.
-    pub(super) fn digest(&self) -> u64 {
+    fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
         hasher.finish()

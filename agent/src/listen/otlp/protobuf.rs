@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt::Write};
 
 use super::{
-    Malformed, Signal,
+    Malformed, Signal, Sink,
     buckets::{Buckets, Counts, Dense, RANGES_MAX},
     model::{
         Attributes, EXCEPTIONS_MAX, Exception, Item, Log, Metric, Point, PointValue, QUANTILES_MAX, Shape, Source, Span,
@@ -21,37 +21,38 @@ const RENDERED_BYTES_MAX: usize = farol_shared::limit::RECORD_TEXT_BYTES_MAX;
 /// Deepest value with parts that is told.
 const DEPTH_MAX: u32 = 8;
 
-type Take<'t> = dyn FnMut(&Source<'_>, Item<'_>) + 't;
-
-/// Hands every item of a body to `take`.
+/// Hands every item of a body to the sink.
 ///
 /// # Errors
 /// [`Malformed`] when the body or a list in it cannot be read. An item that cannot be read is [`Item::Malformed`].
-pub(super) fn walk(signal: Signal, body: &[u8], take: &mut Take<'_>) -> Result<(), Malformed> {
+pub(super) fn walk(signal: Signal, body: &[u8], sink: &mut Sink<'_>) -> Result<(), Malformed> {
     for field in Message(body) {
         if let (1, part) = field? {
-            walk_resource(signal, part.bytes()?, take)?;
+            walk_resource(signal, part.bytes()?, sink)?;
         }
     }
     Ok(())
 }
 
-fn walk_resource(signal: Signal, bytes: &[u8], take: &mut Take<'_>) -> Result<(), Malformed> {
-    let mut source = Source::default();
+fn walk_resource(signal: Signal, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
+    let mut resource = Attributes::default();
     for field in Message(bytes) {
-        if let (1, resource) = field? {
-            source.resource = attributes(resource.bytes()?, 1)?;
+        if let (1, part) = field? {
+            resource = attributes(part.bytes()?, 1)?;
         }
     }
+    let mut source = Source::new(resource);
     for field in Message(bytes) {
         if let (2, scope) = field? {
-            walk_scope(signal, scope.bytes()?, &mut source, take)?;
+            walk_scope(signal, scope.bytes()?, &mut source, sink)?;
         }
     }
     Ok(())
 }
 
-fn walk_scope<'a>(signal: Signal, bytes: &'a [u8], source: &mut Source<'a>, take: &mut Take<'_>) -> Result<(), Malformed> {
+fn walk_scope<'a>(signal: Signal, bytes: &'a [u8], source: &mut Source<'a>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
     source.scope = Cow::Borrowed("");
     for field in Message(bytes) {
         if let (1, scope) = field? {
@@ -62,12 +63,14 @@ fn walk_scope<'a>(signal: Signal, bytes: &'a [u8], source: &mut Source<'a>, take
         let (2, item) = field? else { continue };
         let item = item.bytes()?;
         let read = match signal {
-            Signal::Traces => span(item).map(|span| take(source, Item::Span(span))),
-            Signal::Logs => log(item).map(|log| take(source, Item::Log(log))),
-            Signal::Metrics => walk_metric(item, source, take),
+            Signal::Traces => span(item).and_then(|span| sink.give(source, Item::Span(span))),
+            Signal::Logs => log(item).and_then(|log| sink.give(source, Item::Log(log))),
+            Signal::Metrics => walk_metric(item, source, sink),
         };
-        if read.is_err() {
-            take(source, Item::Malformed);
+        match read {
+            Ok(()) => {}
+            Err(Malformed::TooMany) => return read,
+            Err(Malformed::Protobuf | Malformed::Json) => sink.give(source, Item::Malformed)?,
         }
     }
     Ok(())
@@ -119,7 +122,8 @@ fn log(bytes: &[u8]) -> Result<Log<'_>, Malformed> {
     Ok(log)
 }
 
-fn walk_metric<'a>(bytes: &'a [u8], source: &Source<'a>, take: &mut Take<'_>) -> Result<(), Malformed> {
+fn walk_metric<'a>(bytes: &'a [u8], source: &Source<'a>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    sink.count()?;
     let mut metric = Metric::default();
     let mut data = None;
     for field in Message(bytes) {
@@ -146,10 +150,8 @@ fn walk_metric<'a>(bytes: &'a [u8], source: &Source<'a>, take: &mut Take<'_>) ->
     };
     for field in Message(points) {
         let (1, point) = field? else { continue };
-        match point.bytes().and_then(read) {
-            Ok(point) => take(source, Item::Point(metric.clone(), point)),
-            Err(Malformed::Protobuf | Malformed::Json) => take(source, Item::Malformed),
-        }
+        let item = point.bytes().and_then(read).map_or(Item::Malformed, |point| Item::Point(metric.clone(), point));
+        sink.give(source, item)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// How many are remembered: some minutes of a service that fails often.
+/// How many are remembered: some minutes of a service that fails often, or days of processes that come and go.
 const MAX: usize = 4_096;
 
 /// The newest [`MAX`] keys.
@@ -16,6 +16,11 @@ pub(super) struct Recent {
 }
 
 impl Recent {
+    /// Whether a key is remembered.
+    pub(super) fn holds(&self, key: u64) -> bool {
+        self.known.contains(&key)
+    }
+
     /// Remembers a key; false when it is remembered already.
     pub(super) fn is_new(&mut self, key: u64) -> bool {
         if !self.known.insert(key) {
@@ -47,6 +52,7 @@ mod tests {
         let mut recent = Recent::default();
         assert!(recent.is_new(1));
         assert!(!recent.is_new(1));
+        assert!(recent.holds(1) && !recent.holds(2));
         let max = MAX as u64;
         assert!((2..=max).all(|key| recent.is_new(key)));
         assert!(!recent.is_new(1), "just full");

@@ -12,6 +12,13 @@ const OLD_METRICS: &str = include_str!("../../../tests/fixtures/otlp/old-metrics
 const STABLE_TRACES: &str = include_str!("../../../tests/fixtures/otlp/stable-traces.json");
 const STABLE_METRICS: &str = include_str!("../../../tests/fixtures/otlp/stable-metrics.json");
 
+/// What FastAPI 0.165 under OpenTelemetry's own instrumentation for Python 0.66b1 sent, unpacked.
+const FASTAPI: [(Signal, &[u8]); 3] = [
+    (Signal::Traces, include_bytes!("../../../tests/fixtures/otlp/fastapi-traces.pb")),
+    (Signal::Metrics, include_bytes!("../../../tests/fixtures/otlp/fastapi-metrics.pb")),
+    (Signal::Logs, include_bytes!("../../../tests/fixtures/otlp/fastapi-logs.pb")),
+];
+
 fn take_json(otlp: &mut Otlp, trial: &Trial, signal: Signal, body: &str) -> Result<Taken, Malformed> {
     otlp.take(signal, Encoding::Json, body.as_bytes(), &mut trial.context.inlet.open(), NOW_MS)
 }
@@ -122,6 +129,28 @@ fn a_span_tells_route_user_tenant_and_failure_as_well_as_it_can() {
 }
 
 #[test]
+fn what_a_real_sdk_sends_in_protobuf_is_read() {
+    for signals in [&FASTAPI[..], &FASTAPI[1..]] {
+        let (mut otlp, mut trial) = (Otlp::new(NOW_MS), Trial::new());
+        for (signal, body) in signals {
+            let taken = otlp.take(*signal, Encoding::Protobuf, body, &mut trial.context.inlet.open(), NOW_MS).unwrap();
+            assert!(taken.taken > 0 && taken.rejected == 0, "{taken:?}");
+        }
+        let (mut records, values) = trial.drain();
+        let shop = records.remove("service:shop").unwrap();
+        let expected = [("GET", NO_ROUTE, 404, 2, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/{uid}", 200, 2, 0)];
+        assert_eq!(rows(&shop), expected);
+        assert!(shop.errors.iter().any(|error| error.kind == "ZeroDivisionError" && error.origin == "log"));
+        assert_eq!((&*shop.logs[0].message, &*shop.logs[0].source), ("cannot pay", "shop.pay"));
+        assert_eq!(values.get("orders{kind=a,service.name=shop}"), Some(&2.0));
+        assert_eq!(
+            (values.get("basket.count{service.name=shop}"), values.get("basket.sum{service.name=shop}")),
+            (Some(&2.0), Some(&3.0))
+        );
+    }
+}
+
+#[test]
 fn an_exception_is_one_error_however_many_tell_it() {
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let exception = json!([text("exception.type", "KeyError"), text("exception.message", "'a'")]);
@@ -209,15 +238,15 @@ fn broken_items_are_refused_alone() {
     assert_eq!(values.get("g{service.name=shop}"), Some(&1.0));
     assert_eq!(values.get("farol.agent.records.dropped{farol.cause=malformed,farol.kind=metric}"), Some(&6.0));
     let answer = Taken { taken: 1, rejected: 6 }.answer(Signal::Metrics, Encoding::Protobuf);
-    assert!(answer.starts_with(b"\x0a\x34\x08\x06\x12\x30some"), "{answer:?}");
+    assert!(answer.starts_with(b"\x0a\x2c\x08\x06\x12\x28some"), "{answer:?}");
     for wrong in ["", "[]", "7", r#"{"resourceMetrics":{}}"#, r#"{"resourceMetrics":[{"scopeMetrics":[[]]}]}"#] {
         assert_eq!(take_json(&mut otlp, &trial, Signal::Metrics, wrong), Err(Malformed::Json), "{wrong}");
     }
 }
 
-/// Protobuf of a body whose parts nest as the field numbers say, with `item` in the middle.
-fn nest(item: &[u8]) -> Vec<u8> {
-    [2, 2, 1].iter().fold(item.to_vec(), |inner, field| {
+/// Protobuf of messages in one another by field numbers, from the inside out.
+fn nest_in(item: &[u8], fields: &[u32]) -> Vec<u8> {
+    fields.iter().fold(item.to_vec(), |inner, field| {
         let mut outer = Vec::new();
         wire::put_bytes(&mut outer, *field, &inner);
         outer
@@ -225,19 +254,12 @@ fn nest(item: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_made_of_empty_messages_costs_no_more_than_its_bytes() {
+fn empty_messages_are_items_like_others() {
     let empty = [0x12, 0].repeat(40_000);
     let (mut otlp, trial) = (Otlp::new(NOW_MS), Trial::new());
-    let mut intake = trial.context.inlet.open();
-    let mut body = Vec::new();
-    wire::put_bytes(&mut body, 1, &empty);
-    assert_eq!(otlp.take(Signal::Traces, Encoding::Protobuf, &body, &mut intake, NOW_MS), Ok(Taken::default()));
-    let mut scope = Vec::new();
-    wire::put_bytes(&mut scope, 2, &empty);
-    let mut body = Vec::new();
-    wire::put_bytes(&mut body, 1, &scope);
-    let taken = otlp.take(Signal::Traces, Encoding::Protobuf, &body, &mut intake, NOW_MS);
-    assert_eq!(taken, Ok(Taken { taken: 40_000, rejected: 0 }));
+    let mut take = |body: &[u8]| otlp.take(Signal::Traces, Encoding::Protobuf, body, &mut trial.context.inlet.open(), NOW_MS);
+    assert_eq!(take(&nest_in(&empty, &[1])), Ok(Taken::default()));
+    assert_eq!(take(&nest_in(&empty, &[2, 1])), Ok(Taken { taken: 40_000, rejected: 0 }));
 }
 
 /// Whether what became of a body makes sense.
@@ -246,17 +268,21 @@ fn is_plausible(taken: Result<Taken, Malformed>, body: &[u8]) -> bool {
 }
 
 #[test]
-fn a_body_has_a_bounded_number_of_items() {
-    let many = vec![json!({}); 10];
-    let one_body = body(Signal::Logs, &Value::from(many));
-    let (mut otlp, trial) = (Otlp::new(NOW_MS), Trial::new());
-    let mut scope = Vec::new();
-    wire::put_bytes(&mut scope, 2, &[0x12, 0].repeat(50_007));
-    let mut large = Vec::new();
-    wire::put_bytes(&mut large, 1, &scope);
-    let taken = otlp.take(Signal::Logs, Encoding::Protobuf, &large, &mut trial.context.inlet.open(), NOW_MS);
-    assert_eq!(taken, Ok(Taken { taken: 50_000, rejected: 7 }));
-    assert_eq!(take_json(&mut otlp, &trial, Signal::Logs, &one_body), Ok(Taken { taken: 10, rejected: 0 }));
+fn a_body_has_a_bounded_number_of_parts() {
+    let (mut otlp, mut trial) = (Otlp::new(NOW_MS), Trial::new());
+    let empty = [0x12, 0].repeat(50_000);
+    let resources = [0x0a, 0].repeat(50_001);
+    for body in [nest_in(&empty, &[1]), nest_in(&empty, &[2, 1]), resources] {
+        let taken = otlp.take(Signal::Logs, Encoding::Protobuf, &body, &mut trial.context.inlet.open(), NOW_MS);
+        assert_eq!(taken, Err(Malformed::TooMany));
+    }
+    let metrics = nest_in(&empty, &[2, 1]);
+    let taken = otlp.take(Signal::Metrics, Encoding::Protobuf, &metrics, &mut trial.context.inlet.open(), NOW_MS);
+    assert_eq!(taken, Err(Malformed::TooMany), "also without a point");
+    assert_eq!(trial.records("own").levels.0, [0, 0, 49_998, 0, 0, 0], "what came before was taken");
+    let many: Vec<Value> = vec![json!({}); 10];
+    let taken = take_json(&mut otlp, &trial, Signal::Logs, &body(Signal::Logs, &Value::from(many)));
+    assert_eq!(taken, Ok(Taken { taken: 10, rejected: 0 }));
 }
 
 proptest! {
@@ -264,11 +290,23 @@ proptest! {
     fn any_bytes_are_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         let (mut otlp, trial) = (Otlp::new(NOW_MS), Trial::new());
         for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
-            for body in [bytes.clone(), nest(&bytes)] {
+            for body in [bytes.clone(), nest_in(&bytes, &[2, 2, 1])] {
                 prop_assert!(is_plausible(otlp.take(signal, Encoding::Protobuf, &body, &mut trial.context.inlet.open(), NOW_MS), &body));
             }
             prop_assert!(is_plausible(otlp.take(signal, Encoding::Json, &bytes, &mut trial.context.inlet.open(), NOW_MS), &bytes));
         }
+    }
+
+    #[test]
+    fn protobuf_with_damage_is_taken_or_refused(sample in 0_usize..3, place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let (signal, body) = FASTAPI[sample];
+        let mut damaged = body.to_vec();
+        let place = place.index(damaged.len());
+        damaged[place] = byte;
+        let (mut otlp, trial) = (Otlp::new(NOW_MS), Trial::new());
+        prop_assert!(is_plausible(otlp.take(signal, Encoding::Protobuf, &damaged, &mut trial.context.inlet.open(), NOW_MS), &damaged));
+        damaged.truncate(place);
+        prop_assert!(is_plausible(otlp.take(signal, Encoding::Protobuf, &damaged, &mut trial.context.inlet.open(), NOW_MS), &damaged));
     }
 
     #[test]
