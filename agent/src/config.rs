@@ -160,7 +160,12 @@ pub const OPTIONS: &[Opt] = &[
         "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several.",
     ),
     opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
-    opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
+    opt(
+        "scrape",
+        "FAROL_SCRAPE",
+        "none",
+        "Local Prometheus endpoints to read: addresses with commas between them, or `[[scrape]]` tables with `url`, `interval` (15s; 1s to 2m), `timeout` (10s, at most the interval), `allow` (names to take, `*` for any text; all), `series_max` (1000) and `labels` to add. Each series gets the label `instance`.",
+    ),
     opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),

@@ -17,14 +17,17 @@ struct Place {
     tenant: Rc<str>,
     /// At least how often it was seen, at most by what it inherited too often.
     count: u64,
+    /// Where it stands in the heap.
+    at: usize,
 }
 
 /// The tenants of one service that are told by name.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
-    /// A heap: no place is busier than the two below it, `2 * i + 1` and `2 * i + 2`.
-    heap: Vec<Place>,
-    /// Where each stands in the heap.
+    places: Vec<Place>,
+    /// Places by count: none is busier than the two below it, `2 * i + 1` and `2 * i + 2`.
+    heap: Vec<usize>,
+    /// Place of each tenant.
     index: HashMap<Rc<str>, usize>,
     /// Requests since the counts were halved.
     seen: u32,
@@ -37,35 +40,39 @@ impl Tenants {
         if self.seen >= HALVED_EVERY {
             self.seen = 0;
             // Halving keeps every order, so the heap stays one.
-            self.heap.iter_mut().for_each(|place| place.count /= 2);
+            self.places.iter_mut().for_each(|place| place.count /= 2);
         }
-        if let Some(&at) = self.index.get(tenant) {
-            self.heap[at].count += 1;
-            self.sink(at);
+        if let Some(&place) = self.index.get(tenant) {
+            self.places[place].count += 1;
+            self.sink(self.places[place].at);
             return tenant;
         }
         let name: Rc<str> = tenant.into();
-        if self.heap.len() < limit::TENANTS_MAX {
-            self.heap.push(Place { tenant: Rc::clone(&name), count: 1 });
-            self.index.insert(name, self.heap.len() - 1);
-            self.rise(self.heap.len() - 1);
+        if self.places.len() < limit::TENANTS_MAX {
+            let at = self.places.len();
+            self.places.push(Place { tenant: Rc::clone(&name), count: 1, at });
+            self.heap.push(at);
+            self.index.insert(name, at);
+            self.rise(at);
             return tenant;
         }
-        let Some(least) = self.heap.first_mut() else { return OTHER };
-        self.index.remove(&least.tenant);
-        *least = Place { tenant: Rc::clone(&name), count: least.count + 1 };
-        self.index.insert(name, 0);
+        let Some(&least) = self.heap.first() else { return OTHER };
+        let place = &mut self.places[least];
+        self.index.remove(&place.tenant);
+        place.tenant = Rc::clone(&name);
+        place.count += 1;
+        self.index.insert(name, least);
         self.sink(0);
         // Until it has been seen again a newcomer among too many is not told apart.
         OTHER
     }
 
-    /// Moves a place down until nothing below it is less busy.
+    /// Moves what stands there down until nothing below it is less busy.
     fn sink(&mut self, mut at: usize) {
         loop {
             let below = [2 * at + 1, 2 * at + 2].into_iter().filter(|child| *child < self.heap.len());
-            let Some(least) = below.min_by_key(|child| self.heap[*child].count) else { return };
-            if self.heap[at].count <= self.heap[least].count {
+            let Some(least) = below.min_by_key(|child| self.count(*child)) else { return };
+            if self.count(at) <= self.count(least) {
                 return;
             }
             self.swap(at, least);
@@ -73,20 +80,22 @@ impl Tenants {
         }
     }
 
-    /// Moves a place up until nothing above it is busier.
+    /// Moves what stands there up until nothing above it is busier.
     fn rise(&mut self, mut at: usize) {
-        while at > 0 && self.heap[at].count < self.heap[(at - 1) / 2].count {
+        while at > 0 && self.count(at) < self.count((at - 1) / 2) {
             self.swap(at, (at - 1) / 2);
             at = (at - 1) / 2;
         }
     }
 
+    fn count(&self, at: usize) -> u64 {
+        self.places[self.heap[at]].count
+    }
+
     fn swap(&mut self, a: usize, b: usize) {
         self.heap.swap(a, b);
         for at in [a, b] {
-            if let Some(place) = self.index.get_mut(&self.heap[at].tenant) {
-                *place = at;
-            }
+            self.places[self.heap[at]].at = at;
         }
     }
 }
@@ -113,9 +122,10 @@ mod tests {
     fn assert_is_sound(tenants: &Tenants) {
         assert!(tenants.heap.len() <= limit::TENANTS_MAX);
         assert_eq!(tenants.heap.len(), tenants.index.len());
+        assert_eq!(tenants.heap.len(), tenants.places.len());
         for (at, place) in tenants.heap.iter().enumerate() {
-            assert_eq!(tenants.index[&place.tenant], at);
-            assert!(at == 0 || tenants.heap[(at - 1) / 2].count <= place.count);
+            assert_eq!((tenants.places[*place].at, tenants.index[&tenants.places[*place].tenant]), (at, *place));
+            assert!(at == 0 || tenants.count((at - 1) / 2) <= tenants.count(at));
         }
     }
 
@@ -142,7 +152,7 @@ mod tests {
             let told = told.get(&format!("busy-{rank}")).copied().unwrap_or_default();
             assert!(told * 100 >= real * 99, "busy-{rank} was told {told} times of {real}");
         }
-        let mut busiest: Vec<_> = tenants.heap.iter().collect();
+        let mut busiest: Vec<_> = tenants.places.iter().collect();
         busiest.sort_by_key(|place| std::cmp::Reverse(place.count));
         let names: HashSet<&str> = busiest.iter().take(10).map(|place| &*place.tenant).collect();
         assert!((0..10).all(|rank| names.contains(format!("busy-{rank}").as_str())), "{names:?}");

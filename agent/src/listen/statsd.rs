@@ -26,8 +26,10 @@ mod sort;
 
 pub use rule::{RequestRule, Unit};
 
+pub use sort::{Counts, Sorter};
+
 use drops::Drops;
-use sort::{Counts, DATAGRAM_BYTES_MAX, Sorter};
+use sort::DATAGRAM_BYTES_MAX;
 
 /// Receive buffer that is asked of the kernel: a tenth of a second at 100,000 small datagrams a second.
 const BUFFER_BYTES: usize = 4 << 20;
@@ -194,12 +196,7 @@ struct Pace {
     drops: Option<Drops>,
 }
 
-async fn receive<S: Datagrams>(
-    socket: &S,
-    mut pace: Pace,
-    mut sorter: Sorter,
-    mut context: Context,
-) -> Result<(), ListenError> {
+async fn receive<S: Datagrams>(socket: &S, mut pace: Pace, mut sorter: Sorter, mut context: Context) -> Result<(), ListenError> {
     let failed = |source| ListenError::Failed { what: "cannot receive datagrams".to_owned(), source };
     // One byte more than the longest tells a cut one apart.
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX + 1];

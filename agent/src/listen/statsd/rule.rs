@@ -138,7 +138,10 @@ mod tests {
     #[test]
     fn a_word_is_a_metric_with_the_usual_tags() {
         let rule = RequestRule::from_word("django.request_time").unwrap();
-        assert_eq!((rule.metric.as_str(), rule.status.as_str(), rule.unit), ("django.request_time", "status", Unit::Milliseconds));
+        assert_eq!(
+            (rule.metric.as_str(), rule.status.as_str(), rule.unit),
+            ("django.request_time", "status", Unit::Milliseconds)
+        );
         assert!(RequestRule::from_word("a=b").is_err());
     }
 }

@@ -28,15 +28,18 @@ const EVENT_KIND: &str = "Event";
 
 /// How many lines were read and how many were not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) lines: u64,
-    pub(super) malformed: u64,
-    pub(super) oversize: u64,
+pub struct Counts {
+    /// Lines, wrong ones included.
+    pub lines: u64,
+    /// Lines with something wrong in them.
+    pub malformed: u64,
+    /// Datagrams that were longer than the longest and lost their last line.
+    pub oversize: u64,
 }
 
 /// Sorts lines into the intake.
 #[derive(Debug)]
-pub(super) struct Sorter {
+pub struct Sorter {
     signed_gauge: SignedGauge,
     rules: Vec<RequestRule>,
     /// State of the generator that rounds weights up or down, never zero.
@@ -44,12 +47,14 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn new(signed_gauge: SignedGauge, rules: Vec<RequestRule>) -> Self {
+    /// One with these rules.
+    #[must_use]
+    pub fn new(signed_gauge: SignedGauge, rules: Vec<RequestRule>) -> Self {
         Self { signed_gauge, rules, random: 0x9e37_79b9_7f4a_7c15 }
     }
 
     /// Takes a datagram in; it may be one byte longer than the longest, which tells that it was cut.
-    pub(super) fn take(&mut self, mut datagram: &[u8], now_ms: i64, intake: &mut Intake) -> Counts {
+    pub fn take(&mut self, mut datagram: &[u8], now_ms: i64, intake: &mut Intake) -> Counts {
         let mut counts = Counts::default();
         if datagram.len() > DATAGRAM_BYTES_MAX {
             // Its last line is not whole.
@@ -232,8 +237,7 @@ fn put_text(json: &mut String, text: &str) {
             '\\' => json.push_str("\\\\"),
             '\n' => json.push_str("\\n"),
             control if control < ' ' => {
-                // Writing to a String does not fail.
-                drop(write!(json, "\\u{:04x}", u32::from(control)).is_ok());
+                write!(json, "\\u{:04x}", u32::from(control)).expect("a String takes all");
             }
             other => json.push(other),
         }
