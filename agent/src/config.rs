@@ -157,7 +157,7 @@ pub const OPTIONS: &[Opt] = &[
         "proxy",
         "FAROL_PROXY",
         "none",
-        "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several.",
+        "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several; the upstream is `host:port` or `unix:/path`. In the file `[[proxy]]` tables with `listen`, `upstream`, `service`, `connect_timeout` (5s), `answer_timeout` (60s), `idle_timeout` (10m), `drain` (10s), `connections_max` (400), `trust_forwarded` (false), `traceparent` (true), `tenant_header`, `user_header`.",
     ),
     opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
     opt(

@@ -8,14 +8,21 @@
 //! client counts with the status it had, or [`record::CLIENT_CLOSED`]. Nothing is sent twice that might do harm. What has
 //! two readings is refused. Bounded: connections (`connections_max`), heads, windows, kept connections, every wait.
 
-use std::{cell::RefCell, io, net::IpAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::IpAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -42,6 +49,27 @@ const CUT_WITHIN: Duration = Duration::from_millis(500);
 /// Descriptors beside those of clients and the application: sources, other receivers, the spool.
 const OTHER_FILES: u64 = 256;
 
+/// Requests that may wait for others to end; further ones are refused at once. Only HTTP/2 can bring more requests than
+/// there may be connections, and each holds its head while it waits.
+const WAITING_MAX: usize = 100;
+
+/// How often the log says that something is still wrong.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// Lets one line in [`SAY_EVERY`] through, so that what happens with every connection is not said with every one.
+#[derive(Debug, Default)]
+struct Seldom(Cell<Option<Instant>>);
+
+impl Seldom {
+    fn is_due(&self) -> bool {
+        let is_due = self.0.get().is_none_or(|last| last.elapsed() >= SAY_EVERY);
+        if is_due {
+            self.0.set(Some(Instant::now()));
+        }
+        is_due
+    }
+}
+
 /// What all connections of one proxy share.
 #[derive(Debug)]
 struct Shared {
@@ -50,6 +78,7 @@ struct Shared {
     upstream: Rc<upstream::Pool>,
     /// Requests at a time. Over HTTP/1.1 there is never more than one a connection; HTTP/2 has to wait here.
     requests: Arc<Semaphore>,
+    waiting: Cell<usize>,
     tunnels: RefCell<JoinSet<()>>,
 }
 
@@ -65,8 +94,30 @@ struct Client {
 impl Shared {
     /// A place for one more request; `None` when there is none for as long as a connection may take.
     async fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        let wait = self.settings.connect_timeout;
-        timeout(wait, Arc::clone(&self.requests).acquire_owned()).await.ok()?.ok()
+        if let Ok(slot) = Arc::clone(&self.requests).try_acquire_owned() {
+            return Some(slot);
+        }
+        if self.waiting.get() == WAITING_MAX {
+            return None;
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        timeout(self.settings.connect_timeout, Arc::clone(&self.requests).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+/// Counts one that waits, for as long as it does.
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -89,6 +140,7 @@ async fn serve_on(listener: TcpListener, proxy: Proxy, context: Context) {
     let shared = Rc::new(Shared {
         upstream: upstream::Pool::new(&proxy),
         requests: Arc::new(Semaphore::new(proxy.connections_max)),
+        waiting: Cell::new(0),
         tunnels: RefCell::default(),
         settings: proxy,
         context,
@@ -107,14 +159,14 @@ async fn serve_on(listener: TcpListener, proxy: Proxy, context: Context) {
 async fn accept(listener: TcpListener, shared: &Rc<Shared>, clients: &mut JoinSet<()>) {
     let slots = Arc::new(Semaphore::new(shared.settings.connections_max));
     let mut stop = shared.context.stop.clone();
+    let listen = shared.settings.listen;
+    let (full, failing) = (Seldom::default(), Seldom::default());
     let mut slot = None;
-    let (mut is_full, mut is_failing) = (false, false);
     loop {
         if slot.is_none() {
             slot = Arc::clone(&slots).try_acquire_owned().ok();
-            if slot.is_none() != is_full {
-                is_full = slot.is_none();
-                warn!(listen = %shared.settings.listen, is_full, connections_max = shared.settings.connections_max, "proxy connections");
+            if slot.is_none() && full.is_due() {
+                warn!(%listen, connections_max = shared.settings.connections_max, "proxy has all its connections in use");
             }
         }
         tokio::select! {
@@ -122,21 +174,22 @@ async fn accept(listener: TcpListener, shared: &Rc<Shared>, clients: &mut JoinSe
             () = stop.stopped() => return,
             Some(ended) = clients.join_next(), if !clients.is_empty() => {
                 if let Err(error) = ended {
-                    warn!(%error, "proxy connection failed");
+                    warn!(%listen, %error, "proxy connection failed");
                 }
             }
             permit = Arc::clone(&slots).acquire_owned(), if slot.is_none() => slot = permit.ok(),
-            accepted = listener.accept(), if slot.is_some() => {
-                let failed = accepted.as_ref().err().filter(|error| !is_clients(error));
-                if failed.is_some() != is_failing {
-                    is_failing = failed.is_some();
-                    warn!(listen = %shared.settings.listen, is_failing, error = failed.map(ToString::to_string), "proxy takes connections");
+            accepted = listener.accept(), if slot.is_some() => match accepted {
+                Ok((stream, from)) => {
+                    if let Some(slot) = slot.take() {
+                        clients.spawn_local(begin(shared, stream, from.ip().to_canonical(), slot));
+                    }
                 }
-                if is_failing {
+                Err(error) if is_clients(&error) => {}
+                Err(error) => {
+                    if failing.is_due() {
+                        warn!(%listen, %error, "proxy cannot take a connection");
+                    }
                     sleep(ACCEPT_AGAIN).await;
-                }
-                if let (Ok((stream, from)), Some(slot)) = (accepted, slot.take()) {
-                    clients.spawn_local(begin(shared, stream, from.ip().to_canonical(), slot));
                 }
             }
         }

@@ -171,7 +171,7 @@ pub(super) enum Answer {
     /// The application's.
     Passed(Box<Passed>),
     /// The proxy's own, if it has any.
-    Own(Option<Bytes>, #[expect(dead_code, reason = "held until the body has gone")] Option<Record>),
+    Own(Option<Bytes>, #[expect(dead_code, reason = "held until the body has gone")] Box<Record>),
 }
 
 /// An answer of the application.

@@ -82,7 +82,7 @@ pub(super) async fn pass(
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(header::UPGRADE, protocol);
         start_tunnel(&shared, client, front, back);
-        return Ok(Response::from_parts(parts, Answer::Own(None, Some(record))));
+        return Ok(Response::from_parts(parts, Answer::Own(None, Box::new(record))));
     }
     head::response(&mut parts.headers);
     parts.extensions.remove::<OnUpgrade>();
@@ -138,7 +138,7 @@ fn problem(status: StatusCode, detail: &str, mut record: Record) -> Response<Ans
     let title = status.canonical_reason().unwrap_or_default();
     let body =
         format!("{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{detail}\"}}\n", status.as_u16());
-    let mut response = Response::new(Answer::Own(Some(Bytes::from(body)), Some(record)));
+    let mut response = Response::new(Answer::Own(Some(Bytes::from(body)), Box::new(record)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response

@@ -31,6 +31,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("http2-settings"),
 ];
 
+/// What applications behind WSGI or CGI cannot tell from the names with dashes.
+const LOOK_ALIKES: [&str; 3] = ["x_forwarded_for", "x_forwarded_proto", "x_forwarded_host"];
+
 /// Headers that `Connection` cannot take out: without them the message would mean something else.
 const KEPT: [HeaderName; 5] = [header::HOST, header::CONTENT_LENGTH, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST];
 
@@ -168,6 +171,9 @@ fn set_forwarded(headers: &mut HeaderMap, client: IpAddr, is_trusted: bool) {
         }
     } else {
         headers.remove(header::FORWARDED);
+    }
+    for name in LOOK_ALIKES {
+        headers.remove(name);
     }
     chain.push_str(&client.to_string());
     if let Ok(value) = HeaderValue::try_from(chain) {

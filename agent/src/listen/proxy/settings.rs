@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::config::list::Item;
 
-/// Client connections at a time when nothing else is set. One that is busy takes about 45 KiB on both sides together, so
+/// Client connections at a time when nothing else is set. One that is busy takes about 50 KiB on both sides together, so
 /// that even all of them leave the agent below 30 MB.
-const CONNECTIONS: usize = 500;
+const CONNECTIONS: usize = 400;
 
 /// Most client connections that may be configured: what one process may open files for on most machines.
 const CONNECTIONS_MAX: usize = 60_000;

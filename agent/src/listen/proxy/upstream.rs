@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use farol_shared::report;
 use hyper::{
     Request, Response, Uri,
     body::Incoming,
@@ -24,6 +25,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    Seldom,
     body::{Outgoing, Progress},
     settings::{Proxy, Upstream},
 };
@@ -65,6 +67,8 @@ pub(super) struct Pool {
     answer_timeout: Duration,
     idle: RefCell<Vec<Idle>>,
     is_away: Cell<bool>,
+    away: Seldom,
+    broke: Seldom,
 }
 
 #[derive(Debug)]
@@ -105,6 +109,8 @@ impl Pool {
             answer_timeout: settings.answer_timeout,
             idle: RefCell::default(),
             is_away: Cell::new(false),
+            away: Seldom::default(),
+            broke: Seldom::default(),
         })
     }
 
@@ -112,9 +118,13 @@ impl Pool {
     pub(super) async fn send(self: &Rc<Self>, request: Request<Outgoing>) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let sent = self.send_again(request).await;
         match &sent {
-            Ok(_) if self.is_away.replace(false) => info!(upstream = %self.to, "application answers again"),
-            Err(error) if !matches!(error, UpstreamError::AnswerTimeout(_)) && !self.is_away.replace(true) => {
-                warn!(upstream = %self.to, error = %farol_shared::report::chain(error), "application does not answer");
+            Ok(_) if self.is_away.replace(false) => info!(upstream = %self.to, "application takes connections again"),
+            Err(error @ (UpstreamError::Connect(_) | UpstreamError::ConnectTimeout(_))) if self.away.is_due() => {
+                self.is_away.set(true);
+                warn!(upstream = %self.to, error = %report::chain(error), "application takes no connections");
+            }
+            Err(error @ UpstreamError::Broke(_)) if self.broke.is_due() => {
+                warn!(upstream = %self.to, error = %report::chain(error), "application broke a connection off");
             }
             _ => {}
         }

@@ -197,6 +197,33 @@ fn requests_with_two_readings_are_refused_and_never_reach_the_application() {
 }
 
 #[test]
+fn what_is_silent_for_too_long_is_cut() {
+    let quick = |settings: &mut Proxy| {
+        let wait = Duration::from_millis(20);
+        (settings.connect_timeout, settings.answer_timeout, settings.idle_timeout) = (wait, wait, wait);
+    };
+    test(async move {
+        let house = House::with(quick).await;
+        let mut client = house.client().await;
+        client.get("/stall").await;
+        let mut application = house.accept().await;
+        application.head().await;
+        application.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
+        assert!(client.rest().await.ends_with("half"));
+        assert_eq!(application.rest().await, "");
+        assert_eq!(house.requests(1).await[0].exception.as_deref(), Some("UpstreamIdle"));
+
+        let mut client = house.client().await;
+        client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
+        let mut application = house.accept().await;
+        application.head().await;
+        application.say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
+        client.head().await;
+        assert_eq!((client.rest().await, application.rest().await), (String::new(), String::new()));
+    });
+}
+
+#[test]
 fn heads_are_bounded() {
     test(async {
         let house = House::new().await;

@@ -62,6 +62,28 @@ fn http2_requests_reach_the_application_as_http1_side_by_side() {
 }
 
 #[test]
+fn more_http2_requests_than_there_may_be_wait_or_are_refused() {
+    test(async {
+        let house = House::with(|settings| {
+            settings.connections_max = 1;
+            settings.connect_timeout = Duration::from_millis(100);
+        })
+        .await;
+        let (mut sender, _connection) = http2(&house).await;
+        let first = tokio::task::spawn_local(sender.send_request(get("/1")));
+        let mut application = house.accept().await;
+        application.head().await;
+        let refused = sender.send_request(get("/2")).await.unwrap();
+        assert_eq!(refused.status(), 503);
+        let waiting = tokio::task::spawn_local(sender.send_request(get("/3")));
+        application.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(first.await.unwrap().unwrap().status(), 200);
+        application.answer("now").await;
+        assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+    });
+}
+
+#[test]
 fn an_http2_body_streams_with_trailers() {
     test(async {
         let house = House::new().await;
@@ -132,7 +154,9 @@ fn a_refused_upgrade_is_an_ordinary_answer_and_h2c_is_not_asked_for() {
         let mut application = house.accept().await;
         application.answer("no sockets").await;
         client.until("no sockets").await;
-        client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n").await;
+        client
+            .say("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n")
+            .await;
         let asked = application.answer("still here").await;
         assert!(!asked.to_lowercase().contains("h2c") && !asked.contains("AA"), "{asked}");
         client.until("still here").await;
