@@ -141,7 +141,12 @@ pub const OPTIONS: &[Opt] = &[
         "none",
         "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several.",
     ),
-    opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
+    opt(
+        "logs",
+        "FAROL_LOGS",
+        "none",
+        "Logs to follow, with commas between several: a path with `*`, `docker:` (or `docker:DIRECTORY`), `journald:` (or `journald:unit=app.service;unit=db.service`). In the file tables `[[logs]]` with `path`, `docker` or `journald` and `units`, and `service`, `multiline` (true), `start` (`end`, or `beginning` for what is seen for the first time). Positions are kept in `spool.dir`.",
+    ),
     opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
     opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
@@ -384,7 +389,7 @@ fn check_listen(
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
     let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket) };
-    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir }
+    listen::Settings { http, socket, statsd, proxies, logs, streams: Vec::new(), scrapes, probes, state_dir }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {

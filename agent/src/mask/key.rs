@@ -149,9 +149,8 @@ fn end_of_plain(bytes: &[u8], start: usize) -> usize {
         let next = bytes.get(at + 1);
         let closes = match byte {
             b'"' | b'\'' | b'`' | b'<' => at > start,
-            b',' | b';' | b')' | b']' | b'}' => {
-                next.is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'"' | b'\'' | b',' | b';' | b')' | b']' | b'}'))
-            }
+            b',' | b';' | b')' | b']' | b'}' => next
+                .is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'"' | b'\'' | b',' | b';' | b')' | b']' | b'}')),
             b'&' => {
                 let name = end_of(bytes, at + 1, |byte| is_of_name(byte) || matches!(byte, b'%' | b'[' | b']'));
                 bytes.get(name) == Some(&b'=')

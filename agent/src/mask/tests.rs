@@ -27,7 +27,10 @@ fn tokens_are_known_by_their_beginnings() {
     check("slack xoxb-17653672481-19874698323-pdF", "slack xoxb-***");
     check("AKIAIOSFODNN7EXAMPLE and more", "AKIA*** and more");
     check("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP, ok", "jwt ***, ok");
-    check("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----");
+    check(
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----",
+    );
 }
 
 #[test]
@@ -88,9 +91,20 @@ fn ordinary_text_stays_and_is_not_copied() {
 fn planted() -> impl Strategy<Value = (String, String)> {
     let secret = "[a-zA-Z0-9]{12,24}";
     let dress = select(vec![
-        "password=@", "\"password\": \"@\"", "{'senha': '@'}", "?token=@&a=b", "Authorization: Bearer @", "api_key: @",
-        "https://user:@@host/x", "ghp_@", "secret => \"@\"", "\\\"client_secret\\\":\\\"@\\\"", "Cookie: id=@",
-        "-----BEGIN PRIVATE KEY-----\n@\n-----END PRIVATE KEY-----", "--api-key @", "pwd:@;",
+        "password=@",
+        "\"password\": \"@\"",
+        "{'senha': '@'}",
+        "?token=@&a=b",
+        "Authorization: Bearer @",
+        "api_key: @",
+        "https://user:@@host/x",
+        "ghp_@",
+        "secret => \"@\"",
+        "\\\"client_secret\\\":\\\"@\\\"",
+        "Cookie: id=@",
+        "-----BEGIN PRIVATE KEY-----\n@\n-----END PRIVATE KEY-----",
+        "--api-key @",
+        "pwd:@;",
     ]);
     (secret, dress).prop_map(|(secret, dress)| (dress.replacen('@', &secret, 1), secret))
 }

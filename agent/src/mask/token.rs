@@ -93,7 +93,8 @@ fn behind_scheme(bytes: &[u8], at: usize) -> Option<Secret> {
     let to = end_of(bytes, from, is_token68);
     let token = &bytes[from..to];
     // Not the words of "Bearer authentication failed".
-    let is_random = token.iter().any(u8::is_ascii_digit) || token.iter().skip(1).any(u8::is_ascii_uppercase) || token.ends_with(b"=");
+    let is_random =
+        token.iter().any(u8::is_ascii_digit) || token.iter().skip(1).any(u8::is_ascii_uppercase) || token.ends_with(b"=");
     (from > word && token.len() >= BEARER_BYTES_MIN && is_random).then_some(Secret { from, to })
 }
 
@@ -112,7 +113,8 @@ pub(super) fn in_url(bytes: &[u8], at: usize) -> Option<Secret> {
         };
     }
     // A password with an unescaped stroke in it: what stands behind the colon is then no port.
-    let from = colon.filter(|from| !authority.starts_with(b"[") && !bytes[*from..authority_end].iter().all(u8::is_ascii_digit))?;
+    let from =
+        colon.filter(|from| !authority.starts_with(b"[") && !bytes[*from..authority_end].iter().all(u8::is_ascii_digit))?;
     let sign = from + bytes[from..end].iter().rposition(|byte| *byte == b'@')?;
     Some(Secret { from, to: sign })
 }
