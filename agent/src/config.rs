@@ -12,6 +12,7 @@ use farol_shared::{
 };
 
 use crate::{
+    exec::ExecSettings,
     listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
     probe::Probe,
     send::{Target, Token},
@@ -149,6 +150,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
     opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
+    opt(
+        "exec.grace",
+        "FAROL_EXEC_GRACE",
+        "none: whoever stops the container decides",
+        "How long the command of `farol-agent exec` may take to end after SIGTERM, SIGINT or SIGQUIT before it is killed. A little less than the container's own limit leaves time to deliver the last data.",
+    ),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -224,6 +231,8 @@ pub struct Settings {
     pub listen: listen::Settings,
     /// How it is taken in, but for the service's name, which may have to be found out.
     pub requests: RequestSettings,
+    /// How the command of `exec` is ended.
+    pub exec: ExecSettings,
     /// Prefix of /proc and /sys.
     pub root: PathBuf,
     /// Most detailed level that is logged.
@@ -303,6 +312,7 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
         described: check_described(&mut checker, written.name, written.resource, vars),
         interval_ms,
         live_interval_ms,
+        exec: ExecSettings { grace: written.exec.grace.map(|grace| grace.0) },
         root: written.root,
         log,
         is_embedded: !needs_target,
@@ -439,6 +449,9 @@ impl fmt::Display for Settings {
             writeln!(f, "dir = {dir:?}")?;
         }
         writeln!(f, "max = \"{}\"\nmemory = \"{}\"", size(self.spool.disk_bytes_max), size(self.spool.memory_bytes_max))?;
+        if let Some(grace) = self.exec.grace {
+            writeln!(f, "\n[exec]\ngrace = \"{}\"", Span(grace))?;
+        }
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }
