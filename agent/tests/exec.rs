@@ -1,4 +1,5 @@
 //! `farol-agent exec` as a container's first process: real programs, a real PID namespace, a real terminal.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
 
 use std::{
     fs,

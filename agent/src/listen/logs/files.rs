@@ -144,7 +144,8 @@ impl Files {
         let service = log.service.as_deref();
         if let What::Docker(_) = log.what {
             let name = docker::name(path);
-            return Content::Docker(Container::new(intake.service(Some(service.unwrap_or(&name)), None), log.multiline));
+            let service = intake.service(Some(service.unwrap_or(&name)), None);
+            return Content::Docker(Box::new(Container::new(service, log.multiline)));
         }
         let service = service.map_or(OWN, |name| intake.service(Some(name), None));
         Content::Plain(Flow::new(service, path.to_string_lossy(), log.multiline))

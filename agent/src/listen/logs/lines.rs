@@ -71,8 +71,11 @@ mod tests {
 
     use super::*;
 
-    /// Brings bytes in pieces, as a reader does, and collects lines with their places.
-    fn split(pieces: &[Vec<u8>]) -> (Vec<(Vec<u8>, u64)>, Vec<u8>, u64) {
+    /// Lines with their places, what is left, and how many were too long.
+    type Found = (Vec<(Vec<u8>, u64)>, Vec<u8>, u64);
+
+    /// Brings bytes in pieces, as a reader does.
+    fn split(pieces: &[Vec<u8>]) -> Found {
         let (mut splitter, mut waiting, mut from, mut lines) = (Splitter::default(), Vec::new(), 0, Vec::new());
         for piece in pieces {
             waiting.extend_from_slice(piece);

@@ -39,7 +39,7 @@ pub(super) enum Content {
     /// Text.
     Plain(Flow),
     /// Docker's JSON.
-    Docker(Container),
+    Docker(Box<Container>),
 }
 
 /// What one turn at a file came to.

@@ -46,10 +46,14 @@ struct Run {
 }
 
 fn start(logs: Vec<Log>, streams: Vec<Stream>, state: Option<&Path>) -> Run {
+    start_below("/", logs, streams, state)
+}
+
+fn start_below(root: impl Into<PathBuf>, logs: Vec<Log>, streams: Vec<Stream>, state: Option<&Path>) -> Run {
     let settings = Settings { service: "own".to_owned(), environment: None, tenant: None, slow_s: 0.5 };
     let (stop, stopped) = Stop::new();
     let context =
-        Context { inlet: Inlet::new(settings), clock: Arc::new(StillClock), roots: Rc::new(Roots::new("/")), stop: stopped };
+        Context { inlet: Inlet::new(settings), clock: Arc::new(StillClock), roots: Rc::new(Roots::new(root)), stop: stopped };
     let mut recorder = Recorder::new();
     let resource = Resource { key: "host:x".into(), kind: ResourceKind::Host, parent: None, tenant: None, attributes: [].into() };
     let own = recorder.resource(resource);
@@ -326,6 +330,49 @@ async fn a_stream_of_a_child_is_recognised_and_its_flood_is_counted() {
         let count = run.count(Level::Info);
         assert!((1_000..100_000).contains(&count), "{count} of 100,000 fit");
         run.stop().await;
+    })
+    .await;
+}
+
+/// Writes an entry into a real journal; false when this machine has no program for it.
+fn write_journal(directory: &Path, unit: &str, priority: u8, message: &str) -> bool {
+    let entry = format!(
+        "__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP=1\n_BOOT_ID=0123456789abcdef0123456789abcdef\n_SYSTEMD_UNIT={unit}\n_TRANSPORT=syslog\nPRIORITY={priority}\nMESSAGE={message}\n\n",
+        NOW_MS * 1_000
+    );
+    fs::create_dir_all(directory).unwrap();
+    let export = directory.join("entry");
+    fs::write(&export, entry).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default().into_string().unwrap_or_default();
+    let path = format!("{path}:/lib/systemd:/usr/lib/systemd");
+    let mut command = std::process::Command::new("systemd-journal-remote");
+    let command = command.arg("-o").arg(directory.join("system.journal")).arg(&export).env("PATH", path);
+    command.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[tokio::test]
+async fn a_real_journal_is_followed_and_over_a_restart_nothing_comes_twice() {
+    here(async {
+        let place = place();
+        let journal = place.file("var/log/journal");
+        if !write_journal(&journal, "a.service", 3, "one") {
+            eprintln!("skipped: systemd-journal-remote is not here to write a journal");
+            return;
+        }
+        let unit = Log { what: What::Journal(vec!["a.service".to_owned()]), start: Start::Beginning, ..log(Path::new("/")) };
+        let begin = || start_below(place.directory.path(), vec![unit.clone()], vec![], Some(place.state.path()));
+        let mut run = begin();
+        run.until_messages(1).await;
+        assert!(write_journal(&journal, "b.service", 3, "of another unit"));
+        assert!(write_journal(&journal, "a.service", 4, "two"));
+        run.until_messages(2).await;
+        assert!(run.taken.iter().all(|(service, _)| service == "service:a"));
+        let mut all = run.stop().await;
+        assert!(write_journal(&journal, "a.service", 2, "three"));
+        let mut run = begin();
+        run.until_messages(1).await;
+        all.extend(run.stop().await);
+        assert_eq!(all, ["one", "two", "three"]);
     })
     .await;
 }

@@ -42,11 +42,11 @@ fn messages_of_every_shape_are_read() {
         "broken",
         "[]",
     ];
-    let found: Vec<(Level, String)> = handed_in(&lines).into_iter().map(|(level, message, _)| (level, message)).collect();
+    let mut found: Vec<(Level, String)> = handed_in(&lines).into_iter().map(|(level, message, _)| (level, message)).collect();
     let expected = [(Level::Error, "broke"), (Level::Warn, "hi\u{fffd}"), (Level::Fatal, "one\ntwo"), (Level::Error, "")];
     let mut expected: Vec<(Level, String)> = expected.iter().map(|(level, text)| (*level, (*text).to_owned())).collect();
-    let mut found = found;
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
 }
 
