@@ -167,6 +167,29 @@ async fn warnings_travel_whole_and_the_rest_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_is_counted_to_the_last_line_though_not_all_of_it_travels() {
+    here(async {
+        let place = place();
+        let (files, lines) = ([place.file("a.log"), place.file("b.log")], 40_000_u64);
+        for file in &files {
+            let text: String = (0..lines)
+                .map(|line| match line % 100 {
+                    7 => format!("2026-11-21 05:17:30 ERROR {line} {}\n  further in\n", "x".repeat(2_000)),
+                    _ => format!("2026-11-21 05:17:30 INFO {line}\n"),
+                })
+                .collect();
+            append(file, &text);
+        }
+        let mut run = start(vec![log(&place.file("*.log"))], vec![], None);
+        run.until(|run| run.count(Level::Info) + run.count(Level::Error) == 2 * lines).await;
+        assert_eq!(run.count(Level::Error), 2 * lines / 100);
+        let kept: usize = run.taken.iter().map(|(_, records)| records.logs.len()).sum();
+        assert!((100..800).contains(&kept), "{kept} of 800 errors fit into ticks that hold half a megabyte");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_renamed_file_is_read_to_its_end_and_its_successor_from_its_beginning() {
     here(async {
         let place = place();
