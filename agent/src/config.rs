@@ -12,6 +12,7 @@ use farol_shared::{
 };
 
 use crate::{
+    exec::ExecSettings,
     listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
     probe::Probe,
     send::{Target, Token},
@@ -159,7 +160,12 @@ pub const OPTIONS: &[Opt] = &[
         "none",
         "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several; the upstream is `host:port` or `unix:/path`. In the file `[[proxy]]` tables with `listen`, `upstream`, `service`, `connect_timeout` (5s), `answer_timeout` (60s), `idle_timeout` (10m), `drain` (10s), `connections_max` (400), `trust_forwarded` (false), `traceparent` (true), `tenant_header`, `user_header`.",
     ),
-    opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
+    opt(
+        "logs",
+        "FAROL_LOGS",
+        "none",
+        "Logs to follow, with commas between several: a path with `*`, `docker:` (or `docker:DIRECTORY`), `journald:` (or `journald:unit=app.service;unit=db.service`). In the file tables `[[logs]]` with `path`, `docker` or `journald` and `units`, and `service`, `multiline` (true), `start` (`end`, or `beginning` for what is seen for the first time). Positions are kept in `spool.dir`.",
+    ),
     opt(
         "scrape",
         "FAROL_SCRAPE",
@@ -167,6 +173,12 @@ pub const OPTIONS: &[Opt] = &[
         "Local Prometheus endpoints to read: addresses with commas between them, or `[[scrape]]` tables with `url`, `interval` (15s; 1s to 2m), `timeout` (10s, at most the interval), `allow` (names to take, `*` for any text; all), `series_max` (1000) and `labels` to add. Each series gets the label `instance`.",
     ),
     opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
+    opt(
+        "exec.grace",
+        "FAROL_EXEC_GRACE",
+        "none: whoever stops the container decides",
+        "How long the command of `farol-agent exec` may take to end after SIGTERM, SIGINT or SIGQUIT before it is killed. A little less than the container's own limit leaves time to deliver the last data.",
+    ),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -242,6 +254,8 @@ pub struct Settings {
     pub listen: listen::Settings,
     /// How it is taken in, but for the service's name, which may have to be found out.
     pub requests: RequestSettings,
+    /// How the command of `exec` is ended.
+    pub exec: ExecSettings,
     /// Prefix of /proc and /sys.
     pub root: PathBuf,
     /// Most detailed level that is logged.
@@ -324,6 +338,7 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
         described: check_described(&mut checker, written.name, written.resource, vars),
         interval_ms,
         live_interval_ms,
+        exec: ExecSettings { grace: written.exec.grace.map(|grace| grace.0) },
         root: written.root,
         log,
         is_embedded: !needs_target,
@@ -417,7 +432,7 @@ fn check_listen(
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
     let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket), ..statsd::Settings::default() };
-    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir, keeps_private: false }
+    listen::Settings { http, socket, statsd, proxies, logs, streams: Vec::new(), scrapes, probes, state_dir, keeps_private: false }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {
@@ -474,6 +489,9 @@ impl fmt::Display for Settings {
         writeln!(f, "socket = {:?}", self.listen.socket.as_ref().unwrap_or(&off))?;
         writeln!(f, "statsd_socket = {:?}", self.listen.statsd.socket.as_ref().unwrap_or(&off))?;
         writeln!(f, "\n[requests]\nslow = \"{}\"", Span(Duration::from_secs_f64(self.requests.slow_s)))?;
+        if let Some(grace) = self.exec.grace {
+            writeln!(f, "\n[exec]\ngrace = \"{}\"", Span(grace))?;
+        }
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }

@@ -84,6 +84,7 @@ pub struct Intake {
     waiting_bytes: usize,
     received: BTreeMap<&'static str, (u64, Option<SeriesSlot>)>,
     dropped: BTreeMap<(&'static str, &'static str), (u64, Option<SeriesSlot>)>,
+    ticks: u64,
 }
 
 /// The intake as receivers hold it: on one thread, borrowed for the length of one call only.
@@ -117,7 +118,14 @@ impl Intake {
             waiting_bytes: 0,
             received: BTreeMap::new(),
             dropped: BTreeMap::new(),
+            ticks: 0,
         }
+    }
+
+    /// How often everything was moved out. What was put in before the number grew is in the spool.
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        self.ticks
     }
 
     /// The service of a name and environment; `None` stands for the agent's own. Beyond [`limit::SERVICES_MAX`] all are one.
@@ -331,6 +339,7 @@ impl Intake {
             groups.push(Records { resource, checks: std::mem::take(&mut self.checks), ..Records::default() });
         }
         self.waiting_bytes = 0;
+        self.ticks += 1;
         groups
     }
 

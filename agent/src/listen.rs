@@ -42,6 +42,8 @@ pub struct Settings {
     pub proxies: Vec<proxy::Proxy>,
     /// Log files, containers and the journal.
     pub logs: Vec<logs::Log>,
+    /// Output of a child that `exec` started.
+    pub streams: Vec<logs::stream::Stream>,
     /// Local Prometheus endpoints.
     pub scrapes: Vec<scrape::Scrape>,
     /// Health checks.
@@ -135,9 +137,9 @@ pub fn start(settings: &Settings, context: &Context) -> impl Future<Output = ()>
     for proxy in settings.proxies.clone() {
         add("proxy", Box::new(move |context| Box::pin(proxy::serve(proxy.clone(), context))));
     }
-    if !settings.logs.is_empty() {
-        let (logs, state_dir) = (settings.logs.clone(), settings.state_dir.clone());
-        add("logs", Box::new(move |context| Box::pin(logs::serve(logs.clone(), state_dir.clone(), context))));
+    if !settings.logs.is_empty() || !settings.streams.is_empty() {
+        let (logs, streams, state_dir) = (settings.logs.clone(), settings.streams.clone(), settings.state_dir.clone());
+        add("logs", Box::new(move |context| Box::pin(logs::serve(logs.clone(), streams.clone(), state_dir.clone(), context))));
     }
     for scrape in settings.scrapes.clone() {
         add("scrape", Box::new(move |context| Box::pin(scrape::serve(scrape.clone(), context))));

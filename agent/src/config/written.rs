@@ -38,6 +38,13 @@ pub(super) struct Written {
     pub(super) logs: List<Log>,
     pub(super) scrape: List<Scrape>,
     pub(super) probes: List<Probe>,
+    pub(super) exec: Exec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Exec {
+    pub(super) grace: Option<Span>,
 }
 
 impl Default for Written {
@@ -59,6 +66,7 @@ impl Default for Written {
             logs: List::default(),
             scrape: List::default(),
             probes: List::default(),
+            exec: Exec::default(),
         }
     }
 }
