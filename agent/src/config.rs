@@ -13,7 +13,7 @@ use farol_shared::{
 
 use crate::{
     listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
-    probe::Probe,
+    probe::{Probe, setting},
     send::{Target, Token},
 };
 
@@ -143,7 +143,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
     opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
-    opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
+    opt(
+        "probes",
+        "FAROL_PROBES",
+        "none",
+        "Health checks to do, with commas between several: `NAME=ADDRESS` or the address alone (http, https, tcp, tls, redis, rediss, postgres, mysql, amqp, amqps), `process:NAME` or `command:PATH ARGUMENTS`. A comma within an address is `%2C`. In the file, tables `[[probes]]` with `name`, `target`, `interval` (10s), `timeout` (3s), `failures` (3) before offline, `successes` (2) before online again, `slow`, `user`, `password_file` or `password_env`, `ca_file`, `warn_days` (14), `method`, `status` (200-399), `body_contains`, `headers` and `args`.",
+    ),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -364,7 +369,7 @@ fn check_spool(checker: &mut Checker, spool: &written::Spool, vars: &dyn Vars) -
 fn check_listen(
     checker: &mut Checker,
     written: &written::Listen,
-    (proxies, logs, scrapes, probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
+    (proxies, logs, scrapes, mut probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
     state_dir: Option<PathBuf>,
     vars: &dyn Vars,
 ) -> listen::Settings {
@@ -380,6 +385,9 @@ fn check_listen(
     };
     let http = address("listen.http", &written.http);
     let statsd = address("listen.statsd", &written.statsd);
+    for fault in setting::check_all(&mut probes, vars) {
+        checker.fault("probes", fault);
+    }
     let path = |text: &Option<String>| text.as_deref().filter(|text| *text != "off").map(PathBuf::from);
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
