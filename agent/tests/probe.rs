@@ -10,16 +10,25 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
 use farol_agent::{
     clock::SystemClock,
     config::list::Item,
+    intake::{self, Inlet},
+    listen::{Context, Stop},
     probe::{Probe, once, setting::check_all},
     read::Roots,
+    recorder::Recorder,
 };
-use farol_shared::record::{CheckResult, CheckState};
+use farol_shared::{
+    batch::SeriesKey,
+    record::{CheckResult, CheckState},
+    resource::{Resource, ResourceKind},
+};
 
 /// How long a server may take to start; RabbitMQ on a busy machine is the slowest.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -178,6 +187,46 @@ fn postgres_lets_the_probe_in_by_every_method() {
         assert_online(&server.check("postgres://trusted@127.0.0.1:PORT/app"), "");
         assert_offline(&server.check("postgres://me:x@127.0.0.1:PORT/app?sslmode=require"), "offers no TLS");
     }
+}
+
+#[test]
+fn postgres_tells_the_statistics_of_its_databases() {
+    let server = postgres("scram-sha-256", "scram-sha-256");
+    let mut probe = Probe::from_word(&format!("database=postgres://me:p%40ss%2C%20word@127.0.0.1:{}/app", server.port)).unwrap();
+    probe.interval = Duration::from_secs(1);
+    let (stop, stopped) = Stop::new();
+    let settings = intake::Settings { service: "s".into(), environment: None, tenant: None, slow_s: 0.5 };
+    let inlet = Inlet::new(settings);
+    let context = Context { inlet: inlet.clone(), clock: Arc::new(SystemClock), roots: Rc::new(Roots::new("/")), stop: stopped };
+    let mut recorder = Recorder::new();
+    let resource =
+        Resource { key: "host:a".into(), kind: ResourceKind::Host, parent: None, tenant: None, attributes: BTreeMap::new() };
+    let own = recorder.resource(resource);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let serving = tokio::task::spawn_local(farol_agent::probe::serve(probe, context));
+        loop {
+            inlet.open().drain(&mut recorder, own, true);
+            let row = recorder.take_rows().remove(0).0;
+            let series = &recorder.tables().0[0].series;
+            let of = |metric: &str, database: Option<&str>| {
+                let is_it = |(key, value): &(String, String)| key == "db.namespace" && Some(value.as_str()) == database;
+                let is_right = |one: &SeriesKey| one.metric == metric && (database.is_none() || one.attributes.iter().any(is_it));
+                series.iter().position(is_right).map(|index| row[index])
+            };
+            if let Some(size) = of("postgresql.db_size", Some("app")) {
+                assert!(size > 1e6, "{size}");
+                assert_eq!(of("postgresql.backends", Some("app")), Some(1.0), "the probe's own");
+                assert!(of("postgresql.db_size", Some("postgres")).is_some_and(f64::is_nan), "it may not connect there");
+                assert_eq!(of("postgresql.connection.max", None), Some(20.0));
+                assert_eq!(of("farol.check.state", None), Some(1.0));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.send_replace(true);
+        serving.await.unwrap().unwrap();
+    });
 }
 
 #[test]
