@@ -22,6 +22,7 @@ import time
 PATH_MAX = 400  # characters: the agent keeps 512 bytes of a path
 BYTES_MAX = 8192  # of one request's record
 QUEUE_MAX = 64 * 1024  # bytes that wait for a slow TCP connection; beyond it records are dropped
+READ_EVERY = 16  # records sent over TCP between two looks at the answers, of about 100 bytes each
 RETRY_S = 1.0  # between two tries to reach an agent that is away
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -45,14 +46,12 @@ class Sender:
         self.socket = None
         self.is_datagram = False
         self.queue = bytearray()
+        self.sent = 0
         self.again_at = again_at
 
     def send(self, record):
         """Sends one record, or drops it; never waits and never raises."""
         try:
-            data = _encode(record).encode()
-            if len(data) > BYTES_MAX:
-                return
             pid = os.getpid()
             if pid != self.pid:
                 # After a fork the parent's connection and lock are not ours, whatever state they are in.
@@ -61,6 +60,11 @@ class Sender:
                 if inherited is not None:
                     inherited.close()
             sock = self.socket
+            if sock is None and time.monotonic() < self.again_at:
+                return  # the agent is away: not even worth the encoding
+            data = _encode(record).encode()
+            if len(data) > BYTES_MAX:
+                return
             if sock is not None and self.is_datagram:
                 # One system call sends a datagram whole, from any thread.
                 sock.send(data)
@@ -90,13 +94,23 @@ class Sender:
         if self.is_datagram:
             self.socket.send(data)
             return
-        self.read_away()
-        if len(self.queue) + len(data) < QUEUE_MAX:
-            self.queue += self.head + b"%d\r\n\r\n" % len(data) + data
+        self.sent += 1
+        if self.sent % READ_EVERY == 1:
+            self.read_away()
+        data = b"%s%d\r\n\r\n%s" % (self.head, len(data), data)
         try:
-            del self.queue[: self.socket.send(self.queue)]
+            if self.queue:
+                if len(self.queue) + len(data) < QUEUE_MAX:
+                    self.queue += data
+                del self.queue[: self.socket.send(self.queue)]
+            else:
+                # What does not fit now waits: half a request cannot be dropped.
+                sent = self.socket.send(data)
+                if sent < len(data):
+                    self.queue += data[sent:]
         except (BlockingIOError, InterruptedError):
-            pass  # it waits in the queue, which is bounded
+            if not self.queue and self.sent == 1:
+                self.queue += data  # the connection is still being made
 
     def open(self):
         if time.monotonic() < self.again_at:
@@ -174,12 +188,18 @@ def header(scope, name):
     return None
 
 
-def ask(option, scope):
+def option(chosen, variable):
+    """A function, or a header's name as ASGI has it, or None."""
+    chosen = chosen or os.environ.get(variable)
+    return chosen if not chosen or callable(chosen) else chosen.lower().encode("latin-1")
+
+
+def ask(asked, scope):
     """What a `tenant` or `user` option says: a header's name, or a function of the scope."""
-    if not option:
+    if not asked:
         return None
     try:
-        value = option(scope) if callable(option) else header(scope, option.lower().encode("latin-1"))
+        value = asked(scope) if callable(asked) else header(scope, asked)
     except Exception:
         return None  # the application's answer does not depend on ours
     return str(value)[:PATH_MAX] if value not in (None, "") else None
@@ -190,8 +210,8 @@ class Middleware:
 
     def __init__(self, app, tenant=None, user=None, sender=None):
         self.app = app
-        self.tenant = tenant or os.environ.get("FAROL_TENANT_HEADER")
-        self.user = user or os.environ.get("FAROL_USER_HEADER")
+        self.tenant = option(tenant, "FAROL_TENANT_HEADER")
+        self.user = option(user, "FAROL_USER_HEADER")
         self.sender = sender or default_sender()
 
     async def __call__(self, scope, receive, send):

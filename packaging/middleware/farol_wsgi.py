@@ -23,6 +23,7 @@ import time
 PATH_MAX = 400  # characters: the agent keeps 512 bytes of a path
 BYTES_MAX = 8192  # of one request's record
 QUEUE_MAX = 64 * 1024  # bytes that wait for a slow TCP connection; beyond it records are dropped
+READ_EVERY = 16  # records sent over TCP between two looks at the answers, of about 100 bytes each
 RETRY_S = 1.0  # between two tries to reach an agent that is away
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -46,14 +47,12 @@ class Sender:
         self.socket = None
         self.is_datagram = False
         self.queue = bytearray()
+        self.sent = 0
         self.again_at = again_at
 
     def send(self, record):
         """Sends one record, or drops it; never waits and never raises."""
         try:
-            data = _encode(record).encode()
-            if len(data) > BYTES_MAX:
-                return
             pid = os.getpid()
             if pid != self.pid:
                 # After a fork the parent's connection and lock are not ours, whatever state they are in.
@@ -62,6 +61,11 @@ class Sender:
                 if inherited is not None:
                     inherited.close()
             sock = self.socket
+            if sock is None and time.monotonic() < self.again_at:
+                return  # the agent is away: not even worth the encoding
+            data = _encode(record).encode()
+            if len(data) > BYTES_MAX:
+                return
             if sock is not None and self.is_datagram:
                 # One system call sends a datagram whole, from any thread.
                 sock.send(data)
@@ -91,13 +95,23 @@ class Sender:
         if self.is_datagram:
             self.socket.send(data)
             return
-        self.read_away()
-        if len(self.queue) + len(data) < QUEUE_MAX:
-            self.queue += self.head + b"%d\r\n\r\n" % len(data) + data
+        self.sent += 1
+        if self.sent % READ_EVERY == 1:
+            self.read_away()
+        data = b"%s%d\r\n\r\n%s" % (self.head, len(data), data)
         try:
-            del self.queue[: self.socket.send(self.queue)]
+            if self.queue:
+                if len(self.queue) + len(data) < QUEUE_MAX:
+                    self.queue += data
+                del self.queue[: self.socket.send(self.queue)]
+            else:
+                # What does not fit now waits: half a request cannot be dropped.
+                sent = self.socket.send(data)
+                if sent < len(data):
+                    self.queue += data[sent:]
         except (BlockingIOError, InterruptedError):
-            pass  # it waits in the queue, which is bounded
+            if not self.queue and self.sent == 1:
+                self.queue += data  # the connection is still being made
 
     def open(self):
         if time.monotonic() < self.again_at:
@@ -167,17 +181,18 @@ def trace_id(traceparent):
     return found.group(1) if found and found.group(1) != "0" * 32 else None
 
 
-def header_key(name):
-    """The key of a header in a WSGI environ."""
-    return "HTTP_" + name.upper().replace("-", "_")
+def option(chosen, variable):
+    """A function, or the key of a header in a WSGI environ, or None."""
+    chosen = chosen or os.environ.get(variable)
+    return chosen if not chosen or callable(chosen) else "HTTP_" + chosen.upper().replace("-", "_")
 
 
-def ask(option, request, environ):
+def ask(asked, request, environ):
     """What a `tenant` or `user` option says: a header's name, or a function of the request."""
-    if not option:
+    if not asked:
         return None
     try:
-        value = option(request) if callable(option) else environ.get(header_key(option))
+        value = asked(request) if callable(asked) else environ.get(asked)
     except Exception:
         return None  # the application's answer does not depend on ours
     return str(value)[:PATH_MAX] if value not in (None, "") else None
@@ -210,8 +225,8 @@ class Middleware:
 
     def __init__(self, app, tenant=None, user=None, sender=None):
         self.app = app
-        self.tenant = tenant or os.environ.get("FAROL_TENANT_HEADER")
-        self.user = user or os.environ.get("FAROL_USER_HEADER")
+        self.tenant = option(tenant, "FAROL_TENANT_HEADER")
+        self.user = option(user, "FAROL_USER_HEADER")
         self.sender = sender or default_sender()
 
     def __call__(self, environ, start_response):
@@ -342,8 +357,8 @@ class DjangoMiddleware:
             options = getattr(settings, "FAROL", None) or {}
         except Exception:
             pass  # outside Django, as in tests
-        self.tenant = options.get("tenant") or os.environ.get("FAROL_TENANT_HEADER")
-        self.user = options.get("user") or os.environ.get("FAROL_USER_HEADER")
+        self.tenant = option(options.get("tenant"), "FAROL_TENANT_HEADER")
+        self.user = option(options.get("user"), "FAROL_USER_HEADER")
         self.sender = options.get("sender") or default_sender()
         self.is_async = _is_coroutine_function(get_response)
         if self.is_async:

@@ -73,7 +73,10 @@ class Tcp:
                     if line.startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
                 self.records.append(json.loads(stream.read(length)))
-                connection.sendall(b'HTTP/1.1 202 Accepted\r\ncontent-length: 14\r\n\r\n{"accepted":1}')
+                try:
+                    connection.sendall(b'HTTP/1.1 202 Accepted\r\ncontent-length: 14\r\n\r\n{"accepted":1}')
+                except OSError:
+                    return  # the test is over
 
     def __enter__(self):
         return self
