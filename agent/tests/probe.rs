@@ -3,6 +3,8 @@
 //! Needs root and the packages redis-server, postgresql, mariadb-server and rabbitmq-server:
 //! `cargo test -p farol-agent --features servers --test probe`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -10,6 +10,8 @@ a request header, or a function of the WSGI environ (Django: of the request). He
 Where the agent is: `FAROL_SOCKET` (/run/farol/farol.sock); where that is not there, `FAROL_HTTP` (127.0.0.1:4318; a name is
 looked up once, at the start).
 
+A framework that makes an answer of an exception (Flask) may name it: `environ["farol.exception"] = "ValueError"`.
+
 Nothing here waits or raises: what cannot be sent at once is dropped. Forks and threads need nothing set up.
 """
 
@@ -230,10 +232,15 @@ class Middleware:
         self.sender = sender or default_sender()
 
     def __call__(self, environ, start_response):
-        seen = [time.perf_counter(), 0]
+        seen = [time.perf_counter(), 0, ""]
 
         def started(status, headers, exc_info=None):
             seen[1] = int(status[:3]) if status[:3].isdigit() else 0
+            try:
+                # Flask takes its request out of the environ before the answer leaves.
+                seen[2] = route_of(environ)
+            except Exception:
+                pass  # an odd route is none
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:
@@ -253,7 +260,7 @@ class Middleware:
             status = seen[1] or (500 if exception else 0)
             tenant, user = ask(self.tenant, environ, environ), ask(self.user, environ, environ)
             exception = exception or environ.get("farol.exception")
-            self.sender.send(record(environ, route_of(environ), status, seen[0], tenant, user, exception))
+            self.sender.send(record(environ, seen[2] or route_of(environ), status, seen[0], tenant, user, exception))
         except Exception:
             pass  # telling never fails a request
 
