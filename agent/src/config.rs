@@ -14,7 +14,7 @@ use farol_shared::{
 use crate::{
     exec::ExecSettings,
     listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
-    probe::Probe,
+    probe::{Probe, setting},
     send::{Target, Token},
 };
 
@@ -172,7 +172,12 @@ pub const OPTIONS: &[Opt] = &[
         "none",
         "Local Prometheus endpoints to read: addresses with commas between them, or `[[scrape]]` tables with `url`, `interval` (15s; 1s to 2m), `timeout` (10s, at most the interval), `allow` (names to take, `*` for any text; all), `series_max` (1000) and `labels` to add. Each series gets the label `instance`.",
     ),
-    opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
+    opt(
+        "probes",
+        "FAROL_PROBES",
+        "none",
+        "Health checks to do, with commas between several: `NAME=ADDRESS` or the address alone (http, https, tcp, tls, redis, rediss, postgres, mysql, amqp, amqps), `process:NAME` or `command:PATH ARGUMENTS`. A comma within an address is `%2C`. In the file, tables `[[probes]]` with `name`, `target`, `interval` (10s), `timeout` (3s), `failures` (3) before offline, `successes` (2) before online again, `slow`, `user`, `password_file` or `password_env`, `ca_file`, `warn_days` (14), `method`, `status` (200-399), `body_contains`, `headers` and `args`.",
+    ),
     opt(
         "exec.grace",
         "FAROL_EXEC_GRACE",
@@ -412,7 +417,7 @@ fn check_spool(checker: &mut Checker, spool: &written::Spool, vars: &dyn Vars) -
 fn check_listen(
     checker: &mut Checker,
     written: &written::Listen,
-    (proxies, logs, scrapes, probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
+    (proxies, logs, scrapes, mut probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
     state_dir: Option<PathBuf>,
     vars: &dyn Vars,
 ) -> listen::Settings {
@@ -428,6 +433,9 @@ fn check_listen(
     };
     let http = address("listen.http", &written.http);
     let statsd = address("listen.statsd", &written.statsd);
+    for fault in setting::check_all(&mut probes, vars) {
+        checker.fault("probes", fault);
+    }
     let path = |text: &Option<String>| text.as_deref().filter(|text| *text != "off").map(PathBuf::from);
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
