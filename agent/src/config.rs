@@ -497,8 +497,12 @@ impl fmt::Display for Settings {
         writeln!(f, "socket = {:?}", self.listen.socket.as_ref().unwrap_or(&off))?;
         writeln!(f, "statsd_socket = {:?}", self.listen.statsd.socket.as_ref().unwrap_or(&off))?;
         writeln!(f, "\n[requests]\nslow = \"{}\"", Span(Duration::from_secs_f64(self.requests.slow_s)))?;
-        if let Some(grace) = self.exec.grace {
-            writeln!(f, "\n[exec]\ngrace = \"{}\"", Span(grace))?;
+        writeln!(f, "\n[events]\nprivate = \"{}\"", if self.listen.keeps_private { "keep" } else { "mask" })?;
+        writeln!(f, "\n[statsd]\nsigned_gauge = \"{}\"", self.listen.statsd.signed_gauge)?;
+        self.write_lists(f)?;
+        match self.exec.grace {
+            Some(grace) => writeln!(f, "\n[exec]\ngrace = \"{}\"", Span(grace))?,
+            None => writeln!(f, "\n# exec.grace: none")?,
         }
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
@@ -512,6 +516,28 @@ impl fmt::Display for Settings {
             writeln!(f, "\n[resource.attributes]")?;
         }
         self.described.attributes.iter().try_for_each(|(key, value)| writeln!(f, "{key:?} = {value:?}"))
+    }
+}
+
+impl Settings {
+    /// What stands several times, in words: as comments, since each has a form of its own in the file.
+    fn write_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listen = &self.listen;
+        let lists: [(&str, Vec<String>); 5] = [
+            ("statsd.requests", listen.statsd.requests.iter().map(ToString::to_string).collect()),
+            ("proxy", listen.proxies.iter().map(ToString::to_string).collect()),
+            ("logs", listen.logs.iter().map(ToString::to_string).collect()),
+            ("scrape", listen.scrapes.iter().map(ToString::to_string).collect()),
+            ("probes", listen.probes.iter().map(ToString::to_string).collect()),
+        ];
+        writeln!(f)?;
+        for (key, items) in lists {
+            if items.is_empty() {
+                writeln!(f, "# {key}: none")?;
+            }
+            items.iter().try_for_each(|item| writeln!(f, "# {key}: {item}"))?;
+        }
+        Ok(())
     }
 }
 

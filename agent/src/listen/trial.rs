@@ -53,8 +53,15 @@ impl Trial {
         Self { context, stop, recorder, own }
     }
 
-    /// What the intake holds: records by service, and values by `name` or `name{key=value,...}`.
+    /// What the intake holds: records by service, and values by `name` or `name{key=value,...}`. Two ticks are made, as a
+    /// counter that begins is told with zero first.
     pub(super) fn drain(&mut self) -> (BTreeMap<String, Records>, BTreeMap<String, f64>) {
+        let (records, mut values) = self.tick();
+        values.extend(self.tick().1);
+        (records, values)
+    }
+
+    fn tick(&mut self) -> (BTreeMap<String, Records>, BTreeMap<String, f64>) {
         let groups = self.context.inlet.open().drain(&mut self.recorder, self.own, true);
         let tables = self.recorder.tables().0;
         let records = groups.into_iter().map(|records| {
