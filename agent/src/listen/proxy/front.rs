@@ -49,8 +49,9 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// is refused; a balancer opens further connections.
 const STREAMS_MAX: u32 = 32;
 
-/// Places among the connections that one of HTTP/2 takes: it holds as much memory.
-const HTTP2_PLACES: usize = 8;
+/// Places among the connections that one of HTTP/2 takes: it holds as much memory. By default 25 of them may be open, which
+/// together may ask for twice what is passed on at a time.
+const HTTP2_PLACES: usize = 16;
 
 /// Most bytes of one HTTP/2 connection that the client may send ahead: the least that HTTP/2 knows.
 const WINDOW_BYTES: u32 = 65_535;
