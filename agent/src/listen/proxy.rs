@@ -76,9 +76,13 @@ struct Shared {
     settings: Proxy,
     context: Context,
     upstream: Rc<upstream::Pool>,
+    /// Places for connections, and whether it was said that there are none.
+    places: Arc<Semaphore>,
+    full: Seldom,
     /// Requests at a time. Over HTTP/1.1 there is never more than one a connection; HTTP/2 has to wait here.
     requests: Arc<Semaphore>,
     waiting: Cell<usize>,
+    traces: trace::Traces,
     tunnels: RefCell<JoinSet<()>>,
 }
 
@@ -102,6 +106,24 @@ impl Shared {
         }
         let _waiting = Waiting::new(&self.waiting);
         timeout(self.settings.connect_timeout, Arc::clone(&self.requests).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+impl Shared {
+    /// Further places for a connection that takes more than one; `None` when there are not as many.
+    fn more_places(&self, count: usize) -> Option<OwnedSemaphorePermit> {
+        let places = Arc::clone(&self.places).try_acquire_many_owned(u32::try_from(count).unwrap_or(u32::MAX)).ok();
+        if places.is_none() {
+            self.say_full();
+        }
+        places
+    }
+
+    fn say_full(&self) {
+        if self.full.is_due() {
+            let Proxy { listen, connections_max, .. } = &self.settings;
+            warn!(%listen, connections_max, "proxy has all its connections in use");
+        }
     }
 }
 
@@ -139,8 +161,11 @@ async fn serve_on(listener: TcpListener, proxy: Proxy, context: Context) {
     let drain = proxy.drain.min(STOP_MAX.saturating_sub(CUT_WITHIN));
     let shared = Rc::new(Shared {
         upstream: upstream::Pool::new(&proxy),
+        places: Arc::new(Semaphore::new(proxy.connections_max)),
+        full: Seldom::default(),
         requests: Arc::new(Semaphore::new(proxy.connections_max)),
         waiting: Cell::new(0),
+        traces: trace::Traces::default(),
         tunnels: RefCell::default(),
         settings: proxy,
         context,
@@ -157,16 +182,15 @@ async fn serve_on(listener: TcpListener, proxy: Proxy, context: Context) {
 
 /// Takes clients in until it is time to stop; then the listener is closed.
 async fn accept(listener: TcpListener, shared: &Rc<Shared>, clients: &mut JoinSet<()>) {
-    let slots = Arc::new(Semaphore::new(shared.settings.connections_max));
     let mut stop = shared.context.stop.clone();
     let listen = shared.settings.listen;
-    let (full, failing) = (Seldom::default(), Seldom::default());
+    let failing = Seldom::default();
     let mut slot = None;
     loop {
         if slot.is_none() {
-            slot = Arc::clone(&slots).try_acquire_owned().ok();
-            if slot.is_none() && full.is_due() {
-                warn!(%listen, connections_max = shared.settings.connections_max, "proxy has all its connections in use");
+            slot = Arc::clone(&shared.places).try_acquire_owned().ok();
+            if slot.is_none() {
+                shared.say_full();
             }
         }
         tokio::select! {
@@ -177,7 +201,7 @@ async fn accept(listener: TcpListener, shared: &Rc<Shared>, clients: &mut JoinSe
                     warn!(%listen, %error, "proxy connection failed");
                 }
             }
-            permit = Arc::clone(&slots).acquire_owned(), if slot.is_none() => slot = permit.ok(),
+            permit = Arc::clone(&shared.places).acquire_owned(), if slot.is_none() => slot = permit.ok(),
             accepted = listener.accept(), if slot.is_some() => match accepted {
                 Ok((stream, from)) => {
                     if let Some(slot) = slot.take() {

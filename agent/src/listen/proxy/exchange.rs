@@ -33,7 +33,7 @@ pub(super) async fn pass(
     let (mut parts, body) = request.into_parts();
     let mut record = Record::begin(&shared, &client, &parts);
     let upgrade = parts.extensions.remove::<OnUpgrade>();
-    let meaning = match head::request(&mut parts, client.address, &shared.settings) {
+    let meaning = match head::request(&mut parts, client.address, &shared.settings, &shared.traces) {
         Ok(meaning) => meaning,
         Err(Refused(status, detail)) => return Ok(problem(status, detail, record)),
     };

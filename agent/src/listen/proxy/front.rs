@@ -45,11 +45,19 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// headers besides.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// Most requests at a time over one HTTP/2 connection: what RFC 9113 calls the least that should be offered.
-const STREAMS_MAX: u32 = 100;
+/// Most requests at a time over one HTTP/2 connection. RFC 9113 would have a hundred, but each takes 9 KiB even when it
+/// is refused; a balancer opens further connections.
+const STREAMS_MAX: u32 = 32;
 
-/// Most bytes of one HTTP/2 connection that the client may send ahead, and of one answer that wait for it.
-const WINDOW_BYTES: u32 = 64 << 10;
+/// Places among the connections that one of HTTP/2 takes: it holds as much memory. By default 25 of them may be open, which
+/// together may ask for twice what is passed on at a time.
+const HTTP2_PLACES: usize = 16;
+
+/// Most bytes of one HTTP/2 connection that the client may send ahead: the least that HTTP/2 knows.
+const WINDOW_BYTES: u32 = 65_535;
+
+/// Most bytes of one HTTP/2 answer that wait for the client.
+const SEND_BYTES_MAX: usize = 16 << 10;
 
 /// What is seen of a connection's bytes. Times are milliseconds since it began; [`NEVER`] stands for none.
 #[derive(Debug)]
@@ -212,6 +220,12 @@ pub(super) async fn serve(shared: Rc<Shared>, client: Rc<Client>, mut stream: Tc
         return;
     }
     let is_http2 = first == *PREFACE;
+    // Where there are few places, one such connection must not need all of them.
+    let more = if is_http2 { HTTP2_PLACES.min(shared.settings.connections_max / HTTP2_PLACES).saturating_sub(1) } else { 0 };
+    let Some(_more) = shared.more_places(more) else {
+        // There is no way to say so before the connection has begun.
+        return;
+    };
     let io = TokioIo::new(Front { stream, first, left: 0..count, seen: Arc::clone(&client.seen) });
     let service = {
         let (shared, client) = (Rc::clone(&shared), Rc::clone(&client));
@@ -223,7 +237,7 @@ pub(super) async fn serve(shared: Rc<Shared>, client: Rc<Client>, mut stream: Tc
             .max_concurrent_streams(STREAMS_MAX)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
-            .max_send_buf_size(WINDOW_BYTES as usize)
+            .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(HEAD_BYTES_MAX.try_into().unwrap_or(u32::MAX))
             .serve_connection(io, service);
         watch.run(connection, http2::Connection::graceful_shutdown).await;

@@ -10,7 +10,7 @@ use hyper::{
 
 use super::{
     settings::Proxy,
-    trace::{self, Trace},
+    trace::{self, Trace, Traces},
 };
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -56,7 +56,7 @@ pub(super) struct Meaning {
 ///
 /// # Errors
 /// [`Refused`] for what has more than one reading, or none.
-pub(super) fn request(parts: &mut request::Parts, client: IpAddr, settings: &Proxy) -> Result<Meaning, Refused> {
+pub(super) fn request(parts: &mut request::Parts, client: IpAddr, settings: &Proxy, traces: &Traces) -> Result<Meaning, Refused> {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
     if parts.method == Method::CONNECT {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "This proxy opens no tunnels: CONNECT is not allowed."));
@@ -79,7 +79,7 @@ pub(super) fn request(parts: &mut request::Parts, client: IpAddr, settings: &Pro
     }
     join_cookies(parts);
     set_forwarded(&mut parts.headers, client, settings.trust_forwarded);
-    let trace_id = set_trace(&mut parts.headers, settings.traceparent);
+    let trace_id = set_trace(&mut parts.headers, traces, settings.traceparent);
     let expects_continue = parts.version == Version::HTTP_11
         && parts.headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     parts.version = Version::HTTP_11;
@@ -188,7 +188,7 @@ fn set_forwarded(headers: &mut HeaderMap, client: IpAddr, is_trusted: bool) {
 }
 
 /// The id of the request's trace; a new trace when there is none that is valid.
-fn set_trace(headers: &mut HeaderMap, may_add: bool) -> Option<String> {
+fn set_trace(headers: &mut HeaderMap, traces: &Traces, may_add: bool) -> Option<String> {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let first = values.next().filter(|_| values.next().is_none());
     if let Some(id) = first.and_then(|value| trace::parse(value.as_bytes())) {
@@ -197,7 +197,7 @@ fn set_trace(headers: &mut HeaderMap, may_add: bool) -> Option<String> {
     if !may_add {
         return None;
     }
-    let Trace { id, header } = trace::new()?;
+    let Trace { id, header } = traces.begin()?;
     // A state belongs to the parent that is not there.
     headers.remove(TRACESTATE);
     headers.insert(TRACEPARENT, header);

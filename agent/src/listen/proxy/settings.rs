@@ -40,7 +40,7 @@ pub struct Proxy {
     /// How long requests may take to end when the agent stops.
     #[serde(default = "drain", deserialize_with = "wait")]
     pub drain: Duration,
-    /// Most client connections at a time; further ones wait in the system's queue.
+    /// Most client connections at a time; further ones wait in the system's queue. One of HTTP/2 counts as 16.
     #[serde(default = "connections", deserialize_with = "count")]
     pub connections_max: usize,
     /// Whether `X-Forwarded-*` and `Forwarded` of the caller are kept. Only for a caller that is a proxy of one's own.

@@ -24,7 +24,7 @@ fn passed(headers: &[(&str, &str)], set: impl FnOnce(&mut Proxy)) -> (HeaderMap,
     let mut settings = settings();
     set(&mut settings);
     let mut parts = parts(&[&[("host", "shop.example")], headers].concat());
-    let meaning = request(&mut parts, CLIENT, &settings).unwrap();
+    let meaning = request(&mut parts, CLIENT, &settings, &Traces::default()).unwrap();
     (parts.headers, meaning)
 }
 
@@ -110,10 +110,10 @@ fn a_trace_is_kept_or_begun() {
 #[test]
 fn an_absolute_target_names_the_host() {
     let (mut parts, ()) = Request::get("http://real.example:81").header("host", "other").body(()).unwrap().into_parts();
-    request(&mut parts, CLIENT, &settings()).unwrap();
+    request(&mut parts, CLIENT, &settings(), &Traces::default()).unwrap();
     assert_eq!((parts.uri.to_string().as_str(), all(&parts.headers, "host")), ("/", vec!["real.example:81"]));
     let (mut parts, ()) = Request::options("*").header("host", "a").body(()).unwrap().into_parts();
-    request(&mut parts, CLIENT, &settings()).unwrap();
+    request(&mut parts, CLIENT, &settings(), &Traces::default()).unwrap();
     assert_eq!(parts.uri, "*");
 }
 
@@ -142,7 +142,7 @@ proptest! {
         }
         let mut settings = settings();
         settings.trust_forwarded = is_trusted;
-        if request(&mut parts, CLIENT, &settings).is_ok() {
+        if request(&mut parts, CLIENT, &settings, &Traces::default()).is_ok() {
             prop_assert_eq!(parts.headers.get_all(header::HOST).iter().count(), 1);
             prop_assert!(!parts.headers.contains_key(header::TRANSFER_ENCODING));
             prop_assert_eq!(parts.headers.get_all(FORWARDED_FOR).iter().count(), 1);
