@@ -440,7 +440,18 @@ fn check_listen(
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
     let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket), ..statsd::Settings::default() };
-    listen::Settings { http, socket, statsd, proxies, logs, streams: Vec::new(), scrapes, probes, state_dir, keeps_private: false }
+    listen::Settings {
+        http,
+        socket,
+        statsd,
+        proxies,
+        logs,
+        streams: Vec::new(),
+        scrapes,
+        probes,
+        state_dir,
+        keeps_private: false,
+    }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {
@@ -507,7 +518,6 @@ impl fmt::Display for Settings {
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }
-        writeln!(f, "\n[events]\nprivate = \"{}\"", if self.listen.keeps_private { "keep" } else { "mask" })?;
         writeln!(f, "\n[resource]")?;
         if let Some(tenant) = &self.described.tenant {
             writeln!(f, "tenant = {tenant:?}")?;

@@ -179,7 +179,8 @@ fn with_runtime(work: impl FnOnce(&Runtime) -> Result<ExitCode, String>) -> Exit
         .enable_all()
         // A handful of descriptors is all there is; the usual 1,024 events cost 12 KiB.
         .max_io_events_per_tick(16)
-        .max_blocking_threads(1)
+        // They look names up: one that hangs must delay neither a probe's nor the delivery's.
+        .max_blocking_threads(4)
         .build();
     let result = runtime.map_err(|error| format!("cannot start: {error}")).and_then(|runtime| work(&runtime));
     result.unwrap_or_else(|message| fail(1, &message))

@@ -8,6 +8,7 @@
 
 use std::{
     cell::RefCell,
+    fmt,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -88,6 +89,19 @@ pub struct Log {
     pub multiline: bool,
     /// Where to begin with what is seen for the first time.
     pub start: Start,
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Files(pattern) => f.write_str(pattern)?,
+            What::Docker(None) => f.write_str("docker")?,
+            What::Docker(Some(directory)) => write!(f, "docker in {}", directory.display())?,
+            What::Journal(units) if units.is_empty() => f.write_str("journald")?,
+            What::Journal(units) => write!(f, "journald of {}", units.join(", "))?,
+        }
+        self.service.iter().try_for_each(|service| write!(f, ", as {service}"))
+    }
 }
 
 /// A `[[logs]]` table as it is written.

@@ -4,7 +4,7 @@
 //! of what was added since the last time. A page is read as it comes and never held whole. Bounded by [`BODY_BYTES_MAX`], the
 //! target's `timeout` and `series_max`. Whether a target answers is a series: `farol.scrape.up`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use bytes::Bytes;
 use farol_shared::{catalog, config::Span, report};
@@ -53,6 +53,14 @@ pub struct Scrape {
     series_max: usize,
     /// Labels that every sample gets, `instance` among them.
     labels: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The query may hold a secret.
+        let path = self.path.split('?').next().unwrap_or_default();
+        write!(f, "http://{}{path} every {}, at most {} series", self.authority, Span(self.interval), self.series_max)
+    }
 }
 
 /// As it stands in the file.

@@ -4,7 +4,7 @@
 //! instead of a wake-up a datagram, as long as the kernel's buffer can bear. What the kernel dropped is counted as
 //! line/socket, what is no line as line/malformed.
 
-use std::{io, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+use std::{fmt, io, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use nix::sys::{
     socket::{getsockopt, setsockopt, sockopt},
@@ -61,6 +61,15 @@ pub enum SignedGauge {
     Relative,
     /// It belongs to the value, as in `DogStatsD`.
     Absolute,
+}
+
+impl fmt::Display for SignedGauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relative => "relative",
+            Self::Absolute => "absolute",
+        })
+    }
 }
 
 /// Where it listens and what lines mean.

@@ -1,6 +1,6 @@
 //! What to check and how, as it is written: a word such as `database=postgres://db/app`, or a table with every field.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use farol_shared::{
     config::{Span, Vars},
@@ -48,6 +48,12 @@ pub enum Kind {
     Process,
     /// A command's exit status.
     Command,
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {} every {}", self.name, self.kind.as_str(), self.target, Span(self.interval))
+    }
 }
 
 impl Kind {

@@ -104,6 +104,13 @@ pub enum Upstream {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} before {}", self.listen, self.upstream)?;
+        self.service.iter().try_for_each(|service| write!(f, ", as {service}"))
+    }
+}
+
 impl Upstream {
     /// Reads `host:port` (an `http://` before it is allowed) or `unix:/path`.
     ///

@@ -1,5 +1,7 @@
 //! Rules by which timers are requests: which metric, and which of its tags say what.
 
+use std::fmt;
+
 use farol_shared::record::Request;
 use serde::Deserialize;
 
@@ -53,6 +55,13 @@ pub struct RequestRule {
     /// Tag with the type of the exception.
     #[serde(default = "exception")]
     pub exception: String,
+}
+
+impl fmt::Display for RequestRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, route, method, status, tenant, exception, .. } = self;
+        write!(f, "{metric}, with the tags {route}, {method}, {status}, {tenant} and {exception}")
+    }
 }
 
 fn route() -> String {
