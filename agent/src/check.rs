@@ -12,6 +12,7 @@ use farol_shared::{
     clock::Clock,
     config::Vars,
     limit,
+    record::CheckState,
     report::chain,
     wire::{self, Ack},
 };
@@ -20,6 +21,7 @@ use serde_bytes::ByteBuf;
 
 use crate::{
     config::Settings,
+    mask, probe,
     read::{Context, ReadError, Roots, SOURCES, SourceRow, Surroundings, identity},
     recorder::Recorder,
     send::{Answer, Connector, Http, Parcel, Sink, Target, proxy::Proxies, tcp::Tcp},
@@ -60,6 +62,9 @@ pub async fn check(settings: &Settings, vars: &dyn Vars, clock: Arc<dyn Clock>, 
     let agent = place(settings, &mut report)?;
     let (verdict, words) = spool(settings);
     report.say(verdict, "spool", &words)?;
+    for (verdict, thing, words) in probes(settings, clock.as_ref()).await {
+        report.say(verdict, &thing, &words)?;
+    }
     let Some(target) = &settings.target else { return Ok(report.worst < Verdict::Broken) };
     let proxies = Proxies::new(vars);
     let words = match proxies.of(target) {
@@ -158,6 +163,21 @@ fn spool(settings: &Settings) -> (Verdict, String) {
         Err(SpoolError::Locked { .. }) => (Verdict::Fine, format!("{shown}: in use by a running agent")),
         Err(error) => (Verdict::Broken, format!("{}; make it writable or choose another with FAROL_SPOOL_DIR", chain(&error))),
     }
+}
+
+/// Does each health check once. One that fails is no fault of the agent's, so that the report as a whole stays good.
+async fn probes(settings: &Settings, clock: &dyn Clock) -> Vec<(Verdict, String, String)> {
+    let roots = Roots::new(&settings.root);
+    let mut lines = Vec::new();
+    for one in &settings.listen.probes {
+        let result = probe::once(one, &roots, clock).await;
+        let verdict = if result.state == CheckState::Online { Verdict::Fine } else { Verdict::Reduced };
+        let took = result.latency_s.map(|latency| format!(" in {:.1} ms", latency * 1e3)).unwrap_or_default();
+        let detail = if result.detail.is_empty() { String::new() } else { format!("; {}", mask::text(&result.detail)) };
+        let words = format!("{}: {}{took}{detail}", result.target, result.state.as_str());
+        lines.push((verdict, format!("probe {}", result.name), words));
+    }
+    lines
 }
 
 /// Sends a batch without frames, which the collector answers without storing anything.

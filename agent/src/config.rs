@@ -12,8 +12,9 @@ use farol_shared::{
 };
 
 use crate::{
+    exec::ExecSettings,
     listen::{self, logs::Log, proxy::Proxy, scrape::Scrape, statsd},
-    probe::Probe,
+    probe::{Probe, setting},
     send::{Target, Token},
 };
 
@@ -134,16 +135,55 @@ pub const OPTIONS: &[Opt] = &[
         "none",
         "Path of a Unix datagram socket for StatsD and DogStatsD; `off` for none.",
     ),
+    opt(
+        "statsd.signed_gauge",
+        "FAROL_STATSD_SIGNED_GAUGE",
+        "relative",
+        "What a sign before the value of a gauge means: `relative` moves the gauge (StatsD), `absolute` belongs to the value (DogStatsD).",
+    ),
+    opt(
+        "statsd.requests",
+        "FAROL_STATSD_REQUESTS",
+        "none",
+        "Timers that are requests rather than series: names of metrics with commas between them, or `[[statsd.requests]]` tables with `metric`, `unit` (of histograms: `ms`, `s`), and the names of the tags that hold `route`, `method`, `status`, `tenant` and `exception`.",
+    ),
     opt("requests.slow", "FAROL_SLOW", "500ms", "Requests that take longer travel whole."),
+    opt(
+        "events.private",
+        "FAROL_EVENTS_PRIVATE",
+        "mask",
+        "What happens to personal fields of events (to, from, prompt, response, customer, user): `mask` keeps nothing of their values, `keep` sends them whole.",
+    ),
     opt(
         "proxy",
         "FAROL_PROXY",
         "none",
-        "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several.",
+        "Reverse proxies that time every request: `LISTEN=UPSTREAM`, with commas between several; the upstream is `host:port` or `unix:/path`. In the file `[[proxy]]` tables with `listen`, `upstream`, `service`, `connect_timeout` (5s), `answer_timeout` (60s), `idle_timeout` (10m), `drain` (10s), `connections_max` (400), `trust_forwarded` (false), `traceparent` (true), `tenant_header`, `user_header`.",
     ),
-    opt("logs", "FAROL_LOGS", "none", "Logs to follow, with commas between several."),
-    opt("scrape", "FAROL_SCRAPE", "none", "Local Prometheus endpoints to read, with commas between several."),
-    opt("probes", "FAROL_PROBES", "none", "Health checks to do, with commas between several."),
+    opt(
+        "logs",
+        "FAROL_LOGS",
+        "none",
+        "Logs to follow, with commas between several: a path with `*`, `docker:` (or `docker:DIRECTORY`), `journald:` (or `journald:unit=app.service;unit=db.service`). In the file tables `[[logs]]` with `path`, `docker` or `journald` and `units`, and `service`, `multiline` (true), `start` (`end`, or `beginning` for what is seen for the first time). Positions are kept in `spool.dir`.",
+    ),
+    opt(
+        "scrape",
+        "FAROL_SCRAPE",
+        "none",
+        "Local Prometheus endpoints to read: addresses with commas between them, or `[[scrape]]` tables with `url`, `interval` (15s; 1s to 2m), `timeout` (10s, at most the interval), `allow` (names to take, `*` for any text; all), `series_max` (1000) and `labels` to add. Each series gets the label `instance`.",
+    ),
+    opt(
+        "probes",
+        "FAROL_PROBES",
+        "none",
+        "Health checks to do, with commas between several: `NAME=ADDRESS` or the address alone (http, https, tcp, tls, redis, rediss, postgres, mysql, amqp, amqps), `process:NAME` or `command:PATH ARGUMENTS`. A comma within an address is `%2C`. In the file, tables `[[probes]]` with `name`, `target`, `interval` (10s), `timeout` (3s), `failures` (3) before offline, `successes` (2) before online again, `slow`, `user`, `password_file` or `password_env`, `ca_file`, `warn_days` (14), `method`, `status` (200-399), `body_contains`, `headers` and `args`.",
+    ),
+    opt(
+        "exec.grace",
+        "FAROL_EXEC_GRACE",
+        "none: whoever stops the container decides",
+        "How long the command of `farol-agent exec` may take to end after SIGTERM, SIGINT or SIGQUIT before it is killed. A little less than the container's own limit leaves time to deliver the last data.",
+    ),
     opt("root", "FAROL_ROOT", "/", "Where the machine's own root is mounted: /proc and /sys are read below it."),
     opt("log", "FAROL_LOG", "info", "How much is logged: error, warn, info, debug or trace."),
 ];
@@ -219,6 +259,8 @@ pub struct Settings {
     pub listen: listen::Settings,
     /// How it is taken in, but for the service's name, which may have to be found out.
     pub requests: RequestSettings,
+    /// How the command of `exec` is ended.
+    pub exec: ExecSettings,
     /// Prefix of /proc and /sys.
     pub root: PathBuf,
     /// Most detailed level that is logged.
@@ -284,9 +326,12 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
     }
     let requests = RequestSettings { slow_s: written.requests.slow.0.as_secs_f64() };
     let spool = check_spool(&mut checker, &written.spool, vars);
+    let keeps_private = check_private(&mut checker, &written.events.private);
     let listen = if needs_target {
         let lists = (written.proxy.0, written.logs.0, written.scrape.0, written.probes.0);
-        check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars)
+        let mut listen = check_listen(&mut checker, &written.listen, lists, spool.dir.clone(), vars);
+        (listen.statsd.signed_gauge, listen.statsd.requests) = (written.statsd.signed_gauge, written.statsd.requests.0);
+        listen::Settings { keeps_private, ..listen }
     } else {
         listen::Settings::default()
     };
@@ -298,11 +343,19 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
         described: check_described(&mut checker, written.name, written.resource, vars),
         interval_ms,
         live_interval_ms,
+        exec: ExecSettings { grace: written.exec.grace.map(|grace| grace.0) },
         root: written.root,
         log,
         is_embedded: !needs_target,
     };
     if checker.0.is_empty() { Ok(settings) } else { Err(Faults(checker.0)) }
+}
+
+fn check_private(checker: &mut Checker, word: &str) -> bool {
+    if !matches!(word, "mask" | "keep") {
+        checker.fault("events.private", format_args!("'{word}' is not known: choose mask or keep"));
+    }
+    word == "keep"
 }
 
 fn check_target(checker: &mut Checker, send: &written::Send) -> Option<Target> {
@@ -364,7 +417,7 @@ fn check_spool(checker: &mut Checker, spool: &written::Spool, vars: &dyn Vars) -
 fn check_listen(
     checker: &mut Checker,
     written: &written::Listen,
-    (proxies, logs, scrapes, probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
+    (proxies, logs, scrapes, mut probes): (Vec<Proxy>, Vec<Log>, Vec<Scrape>, Vec<Probe>),
     state_dir: Option<PathBuf>,
     vars: &dyn Vars,
 ) -> listen::Settings {
@@ -380,11 +433,25 @@ fn check_listen(
     };
     let http = address("listen.http", &written.http);
     let statsd = address("listen.statsd", &written.statsd);
+    for fault in setting::check_all(&mut probes, vars) {
+        checker.fault("probes", fault);
+    }
     let path = |text: &Option<String>| text.as_deref().filter(|text| *text != "off").map(PathBuf::from);
     let runtime_dir = vars.var("RUNTIME_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     let socket = if written.socket.is_some() { path(&written.socket) } else { runtime_dir.map(|dir| dir.join("farol.sock")) };
-    let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket) };
-    listen::Settings { http, socket, statsd, proxies, logs, scrapes, probes, state_dir }
+    let statsd = statsd::Settings { address: statsd, socket: path(&written.statsd_socket), ..statsd::Settings::default() };
+    listen::Settings {
+        http,
+        socket,
+        statsd,
+        proxies,
+        logs,
+        streams: Vec::new(),
+        scrapes,
+        probes,
+        state_dir,
+        keeps_private: false,
+    }
 }
 
 fn check_described(checker: &mut Checker, name: Option<String>, resource: written::Resource, vars: &dyn Vars) -> Described {
@@ -434,6 +501,20 @@ impl fmt::Display for Settings {
             writeln!(f, "dir = {dir:?}")?;
         }
         writeln!(f, "max = \"{}\"\nmemory = \"{}\"", size(self.spool.disk_bytes_max), size(self.spool.memory_bytes_max))?;
+        let text = |address: Option<SocketAddr>| address.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        writeln!(f, "\n[listen]")?;
+        writeln!(f, "http = \"{}\"\nstatsd = \"{}\"", text(self.listen.http), text(self.listen.statsd.address))?;
+        let off = PathBuf::from("off");
+        writeln!(f, "socket = {:?}", self.listen.socket.as_ref().unwrap_or(&off))?;
+        writeln!(f, "statsd_socket = {:?}", self.listen.statsd.socket.as_ref().unwrap_or(&off))?;
+        writeln!(f, "\n[requests]\nslow = \"{}\"", Span(Duration::from_secs_f64(self.requests.slow_s)))?;
+        writeln!(f, "\n[events]\nprivate = \"{}\"", if self.listen.keeps_private { "keep" } else { "mask" })?;
+        writeln!(f, "\n[statsd]\nsigned_gauge = \"{}\"", self.listen.statsd.signed_gauge)?;
+        self.write_lists(f)?;
+        match self.exec.grace {
+            Some(grace) => writeln!(f, "\n[exec]\ngrace = \"{}\"", Span(grace))?,
+            None => writeln!(f, "\n# exec.grace: none")?,
+        }
         if let Some(target) = &self.target {
             writeln!(f, "\n[send]\n{target}")?;
         }
@@ -445,6 +526,28 @@ impl fmt::Display for Settings {
             writeln!(f, "\n[resource.attributes]")?;
         }
         self.described.attributes.iter().try_for_each(|(key, value)| writeln!(f, "{key:?} = {value:?}"))
+    }
+}
+
+impl Settings {
+    /// What stands several times, in words: as comments, since each has a form of its own in the file.
+    fn write_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listen = &self.listen;
+        let lists: [(&str, Vec<String>); 5] = [
+            ("statsd.requests", listen.statsd.requests.iter().map(ToString::to_string).collect()),
+            ("proxy", listen.proxies.iter().map(ToString::to_string).collect()),
+            ("logs", listen.logs.iter().map(ToString::to_string).collect()),
+            ("scrape", listen.scrapes.iter().map(ToString::to_string).collect()),
+            ("probes", listen.probes.iter().map(ToString::to_string).collect()),
+        ];
+        writeln!(f)?;
+        for (key, items) in lists {
+            if items.is_empty() {
+                writeln!(f, "# {key}: none")?;
+            }
+            items.iter().try_for_each(|item| writeln!(f, "# {key}: {item}"))?;
+        }
+        Ok(())
     }
 }
 

@@ -32,7 +32,7 @@ mod tenants;
 pub use series::{IDLE_TICKS_MAX, Label, STATISTIC};
 
 use requests::Requests;
-use series::AppSeries;
+use series::{AppSeries, Cause};
 
 /// How the agent takes in what applications tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 /// A service that the intake knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ServiceId(usize);
 
 /// The service that is meant when none is named.
@@ -84,6 +84,7 @@ pub struct Intake {
     waiting_bytes: usize,
     received: BTreeMap<&'static str, (u64, Option<SeriesSlot>)>,
     dropped: BTreeMap<(&'static str, &'static str), (u64, Option<SeriesSlot>)>,
+    ticks: u64,
 }
 
 /// The intake as receivers hold it: on one thread, borrowed for the length of one call only.
@@ -117,7 +118,14 @@ impl Intake {
             waiting_bytes: 0,
             received: BTreeMap::new(),
             dropped: BTreeMap::new(),
+            ticks: 0,
         }
+    }
+
+    /// How often everything was moved out. What was put in before the number grew is in the spool.
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        self.ticks
     }
 
     /// The service of a name and environment; `None` stands for the agent's own. Beyond [`limit::SERVICES_MAX`] all are one.
@@ -198,6 +206,9 @@ impl Intake {
     /// Takes an event in. Its payload is a JSON object whose private fields are masked already.
     pub fn event(&mut self, service: ServiceId, mut event: Event) {
         shorten(&mut event.kind, limit::VALUE_BYTES_MAX);
+        if let Some(tenant) = &mut event.tenant {
+            shorten(tenant, limit::VALUE_BYTES_MAX);
+        }
         event.tenant = event.tenant.or_else(|| self.settings.tenant.clone());
         if event.payload.len() > limit::RECORD_TEXT_BYTES_MAX {
             self.drop_records("event", "oversize", 1);
@@ -217,6 +228,9 @@ impl Intake {
         clean(&mut record.message);
         clean(&mut record.stack);
         shorten(&mut record.source, limit::VALUE_BYTES_MAX);
+        for text in [&mut record.exception, &mut record.tenant, &mut record.trace_id].into_iter().flatten() {
+            shorten(text, limit::VALUE_BYTES_MAX);
+        }
         record.tenant = record.tenant.or_else(|| self.settings.tenant.clone());
         if let Some(exception) = &record.exception {
             let error = ErrorSummary {
@@ -247,7 +261,7 @@ impl Intake {
     /// Takes the result of a health check in.
     pub fn check(&mut self, mut result: CheckResult) {
         clean(&mut result.detail);
-        for text in [&mut result.name, &mut result.target] {
+        for text in [&mut result.name, &mut result.kind, &mut result.target] {
             shorten(text, limit::VALUE_BYTES_MAX);
         }
         if self.has_room(result.detail.len() + result.target.len()) {
@@ -259,38 +273,44 @@ impl Intake {
 
     /// Sets a gauge.
     pub fn gauge(&mut self, label: &Label<'_>, value: f64) {
-        let is_kept = self.series.gauge(label, value);
-        self.count_metric(is_kept);
+        let kept = self.series.gauge(label, value);
+        self.count_metric(kept);
     }
 
     /// Moves a gauge by `delta`.
     pub fn gauge_by(&mut self, label: &Label<'_>, delta: f64) {
-        let is_kept = self.series.gauge_by(label, delta);
-        self.count_metric(is_kept);
+        let kept = self.series.gauge_by(label, delta);
+        self.count_metric(kept);
     }
 
     /// Adds `delta` (not negative) to a counter that the agent keeps.
     pub fn counter_by(&mut self, label: &Label<'_>, delta: f64) {
-        let is_kept = self.series.counter_by(label, delta);
-        self.count_metric(is_kept);
+        let kept = self.series.counter_by(label, delta);
+        self.count_metric(kept);
     }
 
     /// Sets the total of a counter that something else keeps.
     pub fn counter_at(&mut self, label: &Label<'_>, total: f64) {
-        let is_kept = self.series.counter_at(label, total);
-        self.count_metric(is_kept);
+        let kept = self.series.counter_at(label, total);
+        self.count_metric(kept);
     }
 
     /// Records a value of a distribution, `weight` times.
     pub fn observe(&mut self, label: &Label<'_>, value: f64, weight: u64) {
-        let is_kept = self.series.observe(label, value, weight.max(1));
-        self.count_metric(is_kept);
+        let kept = self.series.observe(label, value, weight.max(1));
+        self.count_metric(kept);
+    }
+
+    /// Sets count and sum of a distribution that something else keeps; [`Self::observe`] then adds to neither.
+    pub fn totals_at(&mut self, label: &Label<'_>, count: f64, sum: f64) {
+        let kept = self.series.totals_at(label, count, sum);
+        self.count_metric(kept);
     }
 
     /// Counts a member of a set, once an interval.
     pub fn member(&mut self, label: &Label<'_>, member: &str) {
-        let is_kept = self.series.member(label, member);
-        self.count_metric(is_kept);
+        let kept = self.series.member(label, member);
+        self.count_metric(kept);
     }
 
     /// Counts what a receiver took: `http`, `otlp`, `statsd`, `socket`, `proxy`, `scrape`, `logs` or `probe`.
@@ -319,6 +339,7 @@ impl Intake {
             groups.push(Records { resource, checks: std::mem::take(&mut self.checks), ..Records::default() });
         }
         self.waiting_bytes = 0;
+        self.ticks += 1;
         groups
     }
 
@@ -338,9 +359,9 @@ impl Intake {
         has_room
     }
 
-    fn count_metric(&mut self, is_kept: bool) {
-        if !is_kept {
-            self.drop_records("metric", "series_max", 1);
+    fn count_metric(&mut self, kept: Result<(), Cause>) {
+        if let Err(cause) = kept {
+            self.drop_records("metric", cause, 1);
         }
     }
 
@@ -429,3 +450,6 @@ fn clean(text: &mut String) {
         text.push_str(MARK);
     }
 }
+
+#[cfg(test)]
+mod tests;

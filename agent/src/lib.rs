@@ -10,6 +10,7 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod environment;
+pub mod exec;
 pub mod intake;
 pub mod listen;
 pub mod log;

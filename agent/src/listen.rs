@@ -11,12 +11,17 @@ use tracing::{info, warn};
 
 use crate::{intake::Inlet, probe, read::Roots};
 
+mod fields;
 pub mod http;
+mod items;
 pub mod logs;
+pub mod otlp;
 pub mod proxy;
 pub mod scrape;
 pub mod socket;
 pub mod statsd;
+#[cfg(test)]
+mod trial;
 
 /// After a failure a receiver is tried again after this long: a port may have become free.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -37,10 +42,14 @@ pub struct Settings {
     pub proxies: Vec<proxy::Proxy>,
     /// Log files, containers and the journal.
     pub logs: Vec<logs::Log>,
+    /// Output of a child that `exec` started.
+    pub streams: Vec<logs::stream::Stream>,
     /// Local Prometheus endpoints.
     pub scrapes: Vec<scrape::Scrape>,
     /// Health checks.
     pub probes: Vec<probe::Probe>,
+    /// Whether personal fields of events travel whole; otherwise they are masked.
+    pub keeps_private: bool,
     /// Where receivers keep what must survive a restart, such as positions in log files; `None` for nowhere.
     pub state_dir: Option<PathBuf>,
 }
@@ -116,21 +125,21 @@ pub fn start(settings: &Settings, context: &Context) -> impl Future<Output = ()>
         tasks.push(tokio::task::spawn_local(keep(name, context.clone(), serve)));
     };
     if let Some(address) = settings.http {
-        add("http", Box::new(move |context| Box::pin(http::serve(address, context))));
+        let keeps_private = settings.keeps_private;
+        add("http", Box::new(move |context| Box::pin(http::serve(address, keeps_private, context))));
     }
     if let Some(path) = settings.socket.clone() {
         add("socket", Box::new(move |context| Box::pin(socket::serve(path.clone(), context))));
     }
-    if settings.statsd.is_on() {
-        let settings = settings.statsd.clone();
+    for settings in settings.statsd.each() {
         add("statsd", Box::new(move |context| Box::pin(statsd::serve(settings.clone(), context))));
     }
     for proxy in settings.proxies.clone() {
         add("proxy", Box::new(move |context| Box::pin(proxy::serve(proxy.clone(), context))));
     }
-    if !settings.logs.is_empty() {
-        let (logs, state_dir) = (settings.logs.clone(), settings.state_dir.clone());
-        add("logs", Box::new(move |context| Box::pin(logs::serve(logs.clone(), state_dir.clone(), context))));
+    if !settings.logs.is_empty() || !settings.streams.is_empty() {
+        let (logs, streams, state_dir) = (settings.logs.clone(), settings.streams.clone(), settings.state_dir.clone());
+        add("logs", Box::new(move |context| Box::pin(logs::serve(logs.clone(), streams.clone(), state_dir.clone(), context))));
     }
     for scrape in settings.scrapes.clone() {
         add("scrape", Box::new(move |context| Box::pin(scrape::serve(scrape.clone(), context))));

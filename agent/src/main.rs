@@ -13,7 +13,7 @@ use farol_agent::{
     clock::SystemClock,
     config::{self, Settings},
     environment::Environment,
-    log, run,
+    exec, log, run,
     send::{Http, Target, tcp::Tcp},
 };
 use farol_shared::{clock::Clock, report::chain};
@@ -31,9 +31,11 @@ const HELP: &str = "\
 farol-agent: measures this machine or container once a second and delivers it to a Farol collector.
 
 Usage: farol-agent [COMMAND] [OPTIONS]
+       farol-agent exec [OPTIONS] -- PROGRAM [ARGUMENTS]
 
 Commands:
   run      Measure and deliver until stopped (default)
+  exec     Start PROGRAM as a container's first process does, pass on its signals, output and status, and measure it
   check    Say once, in words, what can be measured here and whether the collector can be reached
 
 Options:
@@ -53,12 +55,14 @@ Often useful:
   FAROL_SPOOL_DIR       Directory that keeps what could not be delivered yet
   FAROL_LOG=info        error, warn, info, debug or trace
 
-Exit status: 0 stopped as asked, 1 failed, 64 wrong arguments, 78 wrong configuration.
+Exit status: 0 stopped as asked, 1 failed, 64 wrong arguments, 78 wrong configuration. `exec` answers PROGRAM's own status,
+128 and the signal's number when a signal ended it, 127 when there is no such program, 126 when it cannot be run.
 ";
 
 enum Command {
     Run,
     Check,
+    Exec(Vec<OsString>),
     PrintConfig,
     Print(&'static str),
 }
@@ -70,6 +74,9 @@ fn main() -> ExitCode {
     };
     if let Command::Print(text) = command {
         return print(text);
+    }
+    if let Command::Exec(program) = &command {
+        return start(program, file);
     }
     let settings = match configuration(file) {
         Ok(settings) => settings,
@@ -94,6 +101,10 @@ fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, 
     let (mut command, mut file, mut prints_config) = (None, None, false);
     while let Some(argument) = parser.next()? {
         match argument {
+            Value(word) if matches!(command, Some(Command::Exec(_))) => {
+                let program = std::iter::once(word).chain(parser.raw_args()?).collect();
+                return Ok((Command::Exec(program), file));
+            }
             Long("help") | Short('h') => return Ok((Command::Print(HELP), None)),
             Long("version") | Short('V') => {
                 return Ok((Command::Print(concat!("farol-agent ", env!("CARGO_PKG_VERSION"), "\n")), None));
@@ -102,8 +113,12 @@ fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, 
             Long("check") => prints_config = true,
             Value(word) if command.is_none() && word == "run" => command = Some(Command::Run),
             Value(word) if command.is_none() && word == "check" => command = Some(Command::Check),
+            Value(word) if command.is_none() && word == "exec" => command = Some(Command::Exec(Vec::new())),
             other => return Err(other.unexpected()),
         }
+    }
+    if matches!(command, Some(Command::Exec(_))) {
+        return Err("exec needs a program: farol-agent exec -- PROGRAM [ARGUMENTS]".into());
     }
     let command = if prints_config { Command::PrintConfig } else { command.unwrap_or(Command::Run) };
     Ok((command, file))
@@ -120,6 +135,25 @@ fn configuration(file: Option<PathBuf>) -> Result<Settings, String> {
     };
     let file = text.as_deref().map(|text| (name.as_str(), text));
     Settings::load(file, &Environment).map_err(|faults| format!("the configuration is wrong\n{faults}"))
+}
+
+/// Starts a program and measures it. A wrong configuration is told, and the program runs all the same.
+fn start(program: &[OsString], file: Option<PathBuf>) -> ExitCode {
+    let settings = match configuration(file) {
+        Ok(settings) => Some(settings),
+        Err(message) => {
+            // The status will be the program's.
+            tell(&format!("{message}\nThe program runs without being measured."));
+            None
+        }
+    };
+    if let Some(settings) = &settings {
+        log::start(settings.log, &Environment);
+    }
+    with_runtime(|runtime| match runtime.block_on(exec::exec(program, settings.as_ref())) {
+        Ok(status) => Ok(ExitCode::from(status)),
+        Err(error) => Ok(fail(error.status(), &chain(&error).to_string())),
+    })
 }
 
 async fn serve(settings: &Settings) -> Result<ExitCode, String> {
@@ -145,7 +179,8 @@ fn with_runtime(work: impl FnOnce(&Runtime) -> Result<ExitCode, String>) -> Exit
         .enable_all()
         // A handful of descriptors is all there is; the usual 1,024 events cost 12 KiB.
         .max_io_events_per_tick(16)
-        .max_blocking_threads(1)
+        // They look names up: one that hangs must delay neither a probe's nor the delivery's.
+        .max_blocking_threads(4)
         .build();
     let result = runtime.map_err(|error| format!("cannot start: {error}")).and_then(|runtime| work(&runtime));
     result.unwrap_or_else(|message| fail(1, &message))
@@ -159,8 +194,11 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(status: u8, message: &str) -> ExitCode {
+    tell(message);
+    ExitCode::from(status)
+}
+
+fn tell(message: &str) {
     // When standard error is closed, the status still tells.
-    match writeln!(io::stderr(), "farol-agent: {message}") {
-        Ok(()) | Err(_) => ExitCode::from(status),
-    }
+    writeln!(io::stderr(), "farol-agent: {message}").unwrap_or_default();
 }

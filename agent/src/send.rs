@@ -25,7 +25,7 @@ use crate::batch::is_compressed;
 mod connection;
 pub mod proxy;
 pub mod tcp;
-mod tls;
+pub(crate) mod tls;
 
 use connection::Open;
 use tls::Secure;

@@ -89,6 +89,10 @@ catalog! {
     AGENT_RECORDS_DROPPED = "farol.agent.records.dropped", "{record}", Counter, ["farol.kind", "farol.cause"], "What applications handed to the agent and it did not keep, by kind (request, event, log, error, metric, line) and cause (full, series_max, malformed, oversize, socket).";
     AGENT_RECORDS_TAKEN = "farol.agent.records.received", "{record}", Counter, ["farol.receiver"], "What the agent took from applications, by receiver: http, otlp, statsd, socket, proxy, scrape, logs, probe.";
 
+    SCRAPE_UP = "farol.scrape.up", "1", Gauge, ["server.address"], "Whether a local endpoint of metrics was read to its end the last time: 1 or 0.";
+    SCRAPE_DURATION = "farol.scrape.duration", "s", Gauge, ["server.address"], "How long reading a local endpoint of metrics took.";
+    SCRAPE_SERIES = "farol.scrape.series", "{series}", Gauge, ["server.address"], "Series that a local endpoint of metrics gave, after its allow list and bound.";
+
     HTTP_SERVER_REQUEST_RATE = "http.server.request.rate", "{request}/s", Gauge, [], "Requests a second of a service, over the last minute, all its processes together. Made by the collector of the agents' sketches.";
     HTTP_SERVER_REQUEST_ERROR_RATIO = "http.server.request.error_ratio", "1", Gauge, [], "Share of the requests of the last minute that failed: a status of 500 or more, or an exception. Missing when there were none.";
     HTTP_SERVER_REQUEST_DURATION = "http.server.request.duration", "s", Gauge, ["farol.statistic"], "Duration of the requests of the last minute: mean, min, max, p50, p95, p99. Quantiles are off by at most 1.6 %.";

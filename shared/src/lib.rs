@@ -6,6 +6,7 @@ pub mod batch;
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod event;
 pub mod frame;
 pub mod limit;
 pub mod metric;

@@ -330,7 +330,7 @@ pub struct CheckResult {
     pub time_ms: i64,
     /// Name of the check, unique within its resource.
     pub name: String,
-    /// What sort of check: `http`, `tcp`, `tls`, `redis`, `postgres`, `mysql`, `amqp`, `process` or `command`.
+    /// What sort of check: `http`, `tcp`, `tls`, `redis`, `postgres`, `mysql`, `amqp`, `process`, `command` or `statsd`.
     pub kind: String,
     /// What was checked, without credentials.
     pub target: String,

@@ -72,4 +72,7 @@ pub fn beside(collector: &Collector, service: &str) -> Options {
         .var("FAROL_TOKEN", AGENT_TOKEN)
         .var("FAROL_NAME", service)
         .var("FAROL_INTERVAL", "100ms")
+        // Many agents run side by side in the tests; only one of them could have the usual ports.
+        .var("FAROL_HTTP_LISTEN", "off")
+        .var("FAROL_STATSD_LISTEN", "off")
 }

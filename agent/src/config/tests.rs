@@ -114,3 +114,12 @@ fn each_variable_of_an_option_is_its_own() {
     let names: std::collections::BTreeSet<_> = OPTIONS.iter().filter_map(|option| option.var).collect();
     assert_eq!(names.len(), OPTIONS.iter().filter(|option| option.var.is_some()).count());
 }
+
+#[test]
+fn personal_fields_of_events_are_kept_only_when_asked_for() {
+    assert!(!read(None, SIDECAR).unwrap().listen.keeps_private);
+    let with = |word| read(None, &[SIDECAR, &[("FAROL_EVENTS_PRIVATE", word)]].concat());
+    assert!(with("keep").unwrap().listen.keeps_private);
+    let message = with("hide").unwrap_err().to_string();
+    assert!(message.starts_with("events.private: ") && message.contains("mask or keep"), "{message}");
+}

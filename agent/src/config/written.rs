@@ -10,7 +10,12 @@ use serde::Deserialize;
 
 use super::list::List;
 use crate::{
-    listen::{logs::Log, proxy::Proxy, scrape::Scrape},
+    listen::{
+        logs::Log,
+        proxy::Proxy,
+        scrape::Scrape,
+        statsd::{RequestRule, SignedGauge},
+    },
     probe::Probe,
 };
 
@@ -27,10 +32,19 @@ pub(super) struct Written {
     pub(super) spool: Spool,
     pub(super) listen: Listen,
     pub(super) requests: Requests,
+    pub(super) events: Events,
+    pub(super) statsd: Statsd,
     pub(super) proxy: List<Proxy>,
     pub(super) logs: List<Log>,
     pub(super) scrape: List<Scrape>,
     pub(super) probes: List<Probe>,
+    pub(super) exec: Exec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Exec {
+    pub(super) grace: Option<Span>,
 }
 
 impl Default for Written {
@@ -46,10 +60,13 @@ impl Default for Written {
             spool: Spool::default(),
             listen: Listen::default(),
             requests: Requests::default(),
+            events: Events::default(),
+            statsd: Statsd::default(),
             proxy: List::default(),
             logs: List::default(),
             scrape: List::default(),
             probes: List::default(),
+            exec: Exec::default(),
         }
     }
 }
@@ -79,6 +96,25 @@ pub(super) struct Requests {
 impl Default for Requests {
     fn default() -> Self {
         Self { slow: Span(Duration::from_millis(500)) }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Statsd {
+    pub(super) signed_gauge: SignedGauge,
+    pub(super) requests: List<RequestRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Events {
+    pub(super) private: String,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { private: "mask".to_owned() }
     }
 }
 

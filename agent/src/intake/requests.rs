@@ -12,6 +12,9 @@ use serde_bytes::ByteBuf;
 
 use super::{route, tenants::Tenants};
 
+/// Longest duration that is believed, in seconds: a week. What claims more is a wrong clock.
+const DURATION_S_MAX: f64 = 604_800.0;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     method: Box<str>,
@@ -43,9 +46,8 @@ pub(super) struct Requests {
 impl Requests {
     /// Takes one request in, `weight` times (a sampled one stands for several).
     pub(super) fn take(&mut self, mut request: Request, weight: u64, slow_s: f64) {
-        if !request.duration_s.is_finite() || request.duration_s < 0.0 {
-            request.duration_s = 0.0;
-        }
+        // What is no number becomes 0, so that a sum never becomes infinite and the collector never refuses a batch for it.
+        request.duration_s = if request.duration_s.is_nan() { 0.0 } else { request.duration_s.clamp(0.0, DURATION_S_MAX) };
         if request.route.is_empty() {
             request.route = if request.path.is_empty() { NO_ROUTE.to_owned() } else { route::fold(&request.path) };
         }

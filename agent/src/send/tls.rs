@@ -44,7 +44,7 @@ impl Secure {
     }
 }
 
-fn from_file(file: &Path) -> io::Result<RootCertStore> {
+pub(crate) fn from_file(file: &Path) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(io::Error::other)? {
         roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
@@ -55,7 +55,7 @@ fn from_file(file: &Path) -> io::Result<RootCertStore> {
     Ok(roots)
 }
 
-fn from_system() -> io::Result<RootCertStore> {
+pub(crate) fn from_system() -> io::Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);

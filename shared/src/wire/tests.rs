@@ -11,7 +11,9 @@ use crate::{
     batch::{Lost, LostCause, SeriesKey, Table},
     frame::{Frame, Row},
     metric::Kind,
+    record::{CheckResult, ErrorSummary, Event, Level, Levels, LogRecord, Records, Request, RequestSummary},
     resource::{Resource, ResourceKind},
+    sketch::Sketch,
 };
 
 fn value() -> impl Strategy<Value = f64> {
@@ -44,10 +46,73 @@ fn table() -> impl Strategy<Value = Table> {
     })
 }
 
+fn name() -> impl Strategy<Value = String> {
+    "[A-Za-z/{}]{0,12}"
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    (any::<i64>(), name(), name(), any::<u16>(), 0.0_f64..1e6, prop::option::of(name())).prop_map(
+        |(time_ms, route, path, status, duration_s, tenant)| Request {
+            time_ms,
+            method: "GET".to_owned(),
+            route,
+            path,
+            status,
+            duration_s,
+            user: tenant.clone(),
+            trace_id: None,
+            exception: tenant.clone(),
+            tenant,
+        },
+    )
+}
+
+fn summary() -> impl Strategy<Value = RequestSummary> {
+    (name(), any::<u16>(), prop::collection::vec(0.0_f64..100.0, 1..8)).prop_map(|(route, status, durations)| {
+        let mut sketch = Sketch::new();
+        durations.iter().for_each(|duration| sketch.record(*duration, 1));
+        let mut bytes = Vec::new();
+        sketch.encode(&mut bytes);
+        RequestSummary {
+            method: "POST".to_owned(),
+            route,
+            status,
+            count: sketch.count(),
+            failed: 1,
+            sum_s: durations.iter().sum(),
+            max_s: 100.0,
+            sketch: ByteBuf::from(bytes),
+            ..RequestSummary::default()
+        }
+    })
+}
+
+prop_compose! {
+    fn records()(
+        resource in 0_u32..4,
+        requests in prop::collection::vec(summary(), 0..4),
+        recent in prop::collection::vec(request(), 0..4),
+        logs in prop::collection::vec((any::<i64>(), 0_usize..6, ".{0,30}"), 0..4),
+        levels in any::<[u64; 6]>(),
+    ) -> Records {
+        let log = |(time_ms, level, message): (i64, usize, String)| LogRecord {
+            time_ms, level: Level::ALL[level], message, ..LogRecord::default()
+        };
+        Records {
+            resource, requests, slow: recent.clone(), recent, levels: Levels(levels),
+            errors: vec![ErrorSummary { kind: "KeyError".to_owned(), count: 2, ..ErrorSummary::default() }],
+            events: vec![Event { kind: "MessageSent".to_owned(), payload: "{}".to_owned(), ..Event::default() }],
+            logs: logs.into_iter().map(log).collect(),
+            checks: vec![CheckResult { name: "db".to_owned(), latency_s: Some(0.5), ..CheckResult::default() }],
+        }
+    }
+}
+
 prop_compose! {
     fn batch()(
         tables in prop::collection::vec(table(), 0..4),
         frames in prop::collection::vec((any::<i64>(), prop::collection::vec(prop::collection::vec(value(), 0..6), 0..4)), 0..4),
+        records in prop::collection::vec(records(), 0..3),
         boot in any::<u64>(), seq in 1..u64::MAX, taken in any::<u64>(),
     ) -> Batch {
         Batch {
@@ -55,7 +120,7 @@ prop_compose! {
             lost: vec![Lost { cause: LostCause::SpoolFull, samples: 7 }],
             tables: ByteBuf::from(encode_tables(&Tables(tables))),
             frames: frames.into_iter()
-                .map(|(time_ms, rows)| Frame { time_ms, rows: rows.into_iter().map(Row).collect(), records: Vec::new() })
+                .map(|(time_ms, rows)| Frame { time_ms, rows: rows.into_iter().map(Row).collect(), records: records.clone() })
                 .collect(),
         }
     }
@@ -147,4 +212,57 @@ fn an_infinite_value_is_refused() {
         frames: vec![Frame { time_ms: 0, rows: vec![Row(vec![f64::INFINITY])], records: Vec::new() }],
     };
     assert!(matches!(decode(&encode(&batch)), Err(WireError::Inconsistent(_))));
+}
+
+#[test]
+fn records_that_cannot_be_are_refused_with_a_reason() {
+    let with = |change: fn(&mut Records)| {
+        let mut records = Records::default();
+        change(&mut records);
+        let batch = Batch {
+            agent: "a".into(),
+            boot: 1,
+            seq: 1,
+            interval_ms: 1_000,
+            taken: 0,
+            lost: Vec::new(),
+            tables: ByteBuf::from(encode_tables(&Tables::default())),
+            frames: vec![Frame { time_ms: 0, rows: Vec::new(), records: vec![records] }],
+        };
+        let decoded = decode(&encode(&batch)).map_err(|error| error.to_string())?;
+        check_shape(&decoded, &Tables::default()).map_err(|error| error.to_string())
+    };
+    let reasons: [(fn(&mut Records), &str); 6] = [
+        (|_| {}, "not in the tables"),
+        (|records| records.requests.push(RequestSummary::default()), "counts none"),
+        (|records| records.requests.push(RequestSummary { count: 1, ..RequestSummary::default() }), "sketch"),
+        (|records| records.recent.push(Request { duration_s: -1.0, ..Request::default() }), "no positive number"),
+        (
+            |records| records.events.push(Event { kind: "x".repeat(limit::VALUE_BYTES_MAX + 1), ..Event::default() }),
+            "a record's name is 513, the limit is 512",
+        ),
+        (
+            |records| {
+                records.logs.push(LogRecord { message: "x".repeat(limit::RECORD_TEXT_BYTES_MAX + 1), ..LogRecord::default() })
+            },
+            "a record's text is",
+        ),
+    ];
+    for (change, reason) in reasons {
+        let error = with(change).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_frame_without_records_travels_as_before() {
+    let frame = Frame { time_ms: 1, rows: vec![Row(vec![1.0])], records: Vec::new() };
+    #[derive(Serialize)]
+    struct Before {
+        t: i64,
+        v: Vec<Vec<i64>>,
+    }
+    let before = rmp_serde::to_vec_named(&Before { t: 1, v: vec![vec![1]] }).unwrap();
+    assert_eq!(rmp_serde::to_vec_named(&frame).unwrap(), before);
+    assert_eq!(rmp_serde::from_slice::<Frame>(&before).unwrap(), frame);
 }

@@ -6,8 +6,10 @@ mod http;
 mod ingest;
 mod latency;
 mod process;
+mod proxy;
 mod query;
 mod remote_write;
+mod reported;
 mod storage;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -22,7 +24,10 @@ latency    --target HOST:PORT --token T --password P --count N --pause-ms MS
 event      --target HOST:PORT --password P --loadavg FILE --key RESOURCE --count N
 query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
 storage    --dir DIR [--peer HOST:PORT --pid PID]
+reported   --socket PATH --statsd HOST:PORT --rate N --seconds S
 footprint  --seconds S --name NAME --pid PID
+upstream   --listen HOST:PORT
+proxy      --direct HOST:PORT --agent HOST:PORT --agent-pid PID [--nginx HOST:PORT --nginx-pid PID] --rate N --connections N --seconds S
 ";
 
 fn main() -> Result<()> {
@@ -66,8 +71,23 @@ fn main() -> Result<()> {
             let pid = if peer.is_some() { u32::try_from(number("pid")?)? } else { std::process::id() };
             runtime.block_on(storage::run(std::path::Path::new(&text("dir")?), peer.as_deref(), pid))
         }
+        "reported" => reported::run(&text("socket")?, &text("statsd")?, number("rate")?, Duration::from_secs(number("seconds")?)),
         "footprint" => {
             footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
+        }
+        "upstream" => proxy::upstream(&text("listen")?),
+        "proxy" => {
+            let mut ways = vec![proxy::Way { name: "direct".to_owned(), target: text("direct")?, pid: None }];
+            for name in ["agent", "nginx"].into_iter().filter(|name| options.contains_key(*name)) {
+                let pid = u32::try_from(number(&format!("{name}-pid"))?)?;
+                ways.push(proxy::Way { name: name.to_owned(), target: text(name)?, pid: Some(pid) });
+            }
+            let load = proxy::Load {
+                rate: u32::try_from(number("rate")?)?,
+                connections: u32::try_from(number("connections")?)?,
+                run: Duration::from_secs(number("seconds")?),
+            };
+            proxy::run(&ways, load)
         }
         _ => bail!("unknown command '{command}'\n\n{HELP}"),
     }
