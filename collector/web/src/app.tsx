@@ -1,6 +1,6 @@
 // Chooses the page: by the session first, then by the address.
 
-import type { JSX } from 'preact';
+import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { signal, useSignalEffect } from '@preact/signals';
 
@@ -11,36 +11,86 @@ import { Setup, SignIn, Unreachable } from './pages/access';
 import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
-import { lightClass } from './shell/shell';
+import { PAGES } from './shell/pages';
+import { lightClass, Shell } from './shell/shell';
 import { path } from './state/route';
 import { ask, session } from './state/session';
+import { Failed } from './ui/card';
+import { Skeleton } from './ui/parts';
 
-// The charts are a chunk of their own: the overview does not wait for them.
-const resourcePage = signal<((props: { id: number }) => JSX.Element) | null>(null);
+type Page = ComponentType<{ id: number }>;
 
-async function loadResourcePage(): Promise<void> {
-  resourcePage.value ??= (await import('./pages/resource')).ResourcePage;
+// Every page but the overview is a chunk of its own: the overview does not wait for charts.
+const LOADERS: Record<string, () => Promise<Page>> = {
+  '/resource': async () => (await import('./pages/resource')).ResourcePage,
+  '/requests': async () => (await import('./pages/requests')).RequestsPage,
+  '/errors': async () => (await import('./pages/errors')).ErrorsPage,
+  '/events': async () => (await import('./pages/events')).EventsPage,
+  '/health': async () => (await import('./pages/health')).HealthPage,
+};
+
+const pages = signal<ReadonlyMap<string, Page | 'failed'>>(new Map());
+
+async function load(name: string): Promise<void> {
+  if (pages.peek().get(name) instanceof Function) return;
+  let found: Page | 'failed' = 'failed';
+  try {
+    found = (await LOADERS[name]?.()) ?? 'failed';
+  } catch {
+    // The collector is away, or was replaced by one with other chunks.
+  }
+  pages.value = new Map([...pages.peek(), [name, found]]);
 }
 
-function LazyResource({ id }: { id: number }) {
-  useEffect(() => void loadResourcePage(), []);
-  const Found = resourcePage.value;
-  return Found ? <Found id={id} /> : null;
+function LazyPage({ name, id }: { name: string; id: number }) {
+  useEffect(() => void load(name), [name]);
+  const Found = pages.value.get(name);
+  if (Found === undefined || Found === 'failed') {
+    const word = PAGES.find((page) => page.path === name)?.word;
+    return (
+      <Shell title={word === undefined ? t.value.loading : t.value[word]} ranges="any">
+        {Found === 'failed' ? (
+          <section class="card">
+            <div class="b">
+              <Failed text={t.value.pageFailed} onRetry={() => location.reload()} />
+            </div>
+          </section>
+        ) : (
+          <Skeleton height={480} />
+        )}
+      </Shell>
+    );
+  }
+  return <Found id={id} />;
+}
+
+function resourceId(): number | null {
+  const id = /^\/resource\/(\d+)$/.exec(path.value)?.[1];
+  return id === undefined ? null : Number(id);
 }
 
 function Page() {
   const here = path.value;
   if (here === '/') return <Overview />;
-  const id = /^\/resource\/(\d+)$/.exec(here)?.[1];
-  return id === undefined ? <NotFound /> : <LazyResource id={Number(id)} />;
+  const id = resourceId();
+  if (id !== null) return <LazyPage name="/resource" id={id} />;
+  return here !== '/resource' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
+}
+
+/** The title of the tab. */
+function title(): string {
+  const id = resourceId();
+  if (id !== null) return fleet.value.get(id)?.row.value.name ?? '';
+  const word = PAGES.find((page) => page.path === path.value)?.word;
+  return word === undefined ? '' : t.value[word];
 }
 
 function SignedIn() {
   useEffect(() => {
     feed.start();
     addEventListener('keydown', onKey);
-    // Soon after the first page, so that a click finds it ready.
-    const soon = setTimeout(() => void loadResourcePage(), 1_500);
+    // Soon after the first page, so that a click finds the others ready.
+    const soon = setTimeout(() => Object.keys(LOADERS).forEach((name) => void load(name)), 1_500);
     return () => {
       clearTimeout(soon);
       removeEventListener('keydown', onKey);
@@ -52,9 +102,8 @@ function SignedIn() {
     const icon = document.getElementById('favicon') as HTMLLinkElement | null;
     const file = `./favicon-${lightClass()}.svg`;
     if (icon && icon.getAttribute('href') !== file) icon.setAttribute('href', file);
-    const id = /^\/resource\/(\d+)$/.exec(path.value)?.[1];
-    const name = id === undefined ? t.value.overview : fleet.value.get(Number(id))?.row.value.name;
-    document.title = name === undefined ? 'Farol' : `${name} · Farol`;
+    const name = title();
+    document.title = name === '' ? 'Farol' : `${name} · Farol`;
   });
   return path.value === '/setup' || path.value === '/sign-in' ? <Overview /> : <Page />;
 }

@@ -13,6 +13,10 @@ import './css/phone.css';
 import './css/charts.css';
 import './css/parts.css';
 import './css/pages.css';
+import './css/apps.css';
+import './css/feeds.css';
+import './css/checks.css';
+import './css/apps-narrow.css';
 
 const root = document.getElementById('app');
 if (root) render(<App />, root);

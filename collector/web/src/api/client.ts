@@ -1,6 +1,25 @@
 // Requests to the collector. Addresses are relative to the page, so that a path prefix needs no setting.
 
-import type { AuthState, Completeness, HistoryAnswer, QueryAnswer, ResourcesAnswer, SeriesRow, User } from './types';
+import type {
+  AuthState,
+  CheckRow,
+  CompareAnswer,
+  Completeness,
+  EndpointRow,
+  ErrorHours,
+  ErrorType,
+  EventsAnswer,
+  HistoryAnswer,
+  LatencyAnswer,
+  LogsAnswer,
+  QueryAnswer,
+  RecentRequests,
+  RequestRow,
+  ResourcesAnswer,
+  SeriesRow,
+  TenantRow,
+  User,
+} from './types';
 import * as clock from '../live/clock';
 
 /** A refused or failed request, with what the problem details said. */
@@ -79,25 +98,95 @@ async function timed(path: string, signal?: AbortSignal): Promise<ResourcesAnswe
 
 export interface QueryParams {
   metrics: readonly string[];
+  /** None: every resource that has the metrics. */
   resources: readonly number[];
   from: number;
   to: number;
   step: number;
+  /** How the samples of a step become one value; what suits the metric when absent. */
+  aggregate?: 'increase' | 'last' | 'max';
 }
 
 function query(params: QueryParams, signal?: AbortSignal): Promise<QueryAnswer> {
-  const search = new URLSearchParams({
+  const parts = {
     metric: params.metrics.join(','),
     resource: params.resources.join(','),
-    from: String(Math.round(params.from)),
-    to: String(Math.round(params.to)),
-    step: String(params.step),
-    points: String(Math.ceil((params.to - params.from) / params.step) + 2),
-  });
-  return get<QueryAnswer>(`api/v1/query?${search}`, signal);
+    from: params.from,
+    to: params.to,
+    step: params.step,
+    points: Math.ceil((params.to - params.from) / params.step) + 2,
+    aggregate: params.aggregate ?? null,
+  };
+  return get<QueryAnswer>(`api/v1/query?${search(parts)}`, signal);
 }
 
-/** Every request the page makes. */
+/** What of the applications' records is asked for; null leaves a part open. */
+export interface Scope {
+  from: number;
+  to: number;
+  /** Number of the service's resource. */
+  service: number | null;
+  tenant: string | null;
+}
+
+type Extra = Record<string, string | number | null>;
+
+/** The parameters of a question; those that are null or empty stay away. */
+export function search(parts: Extra): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(parts)) {
+    if (value === null || value === '') continue;
+    found.set(name, typeof value === 'number' ? String(Math.round(value)) : value);
+  }
+  return found.toString();
+}
+
+function records<T>(path: string, scope: Scope, extra: Extra, signal?: AbortSignal): Promise<T> {
+  return get<T>(`api/v1/${path}?${search({ ...scope, ...extra })}`, signal);
+}
+
+/** Requests of applications. */
+export const requests = {
+  recent: (scope: Scope, limit: number, signal?: AbortSignal) =>
+    records<RecentRequests>('requests/recent', scope, { limit }, signal),
+  slow: async (scope: Scope, limit: number, signal?: AbortSignal) =>
+    (await records<{ requests: RequestRow[] }>('requests/slow', scope, { limit }, signal)).requests,
+  endpoints: async (scope: Scope, limit: number, signal?: AbortSignal) =>
+    (await records<{ endpoints: EndpointRow[] }>('requests/endpoints', scope, { limit }, signal)).endpoints,
+  latency: (scope: Scope, step: number, signal?: AbortSignal) =>
+    records<LatencyAnswer>('requests/latency', scope, { step }, signal),
+  tenants: async (scope: Scope, limit: number, signal?: AbortSignal) =>
+    (await records<{ tenants: TenantRow[] }>('requests/tenants', scope, { limit }, signal)).tenants,
+};
+
+/** What applications told besides: errors, logs, events, checks. */
+export const told = {
+  errorHours: (scope: Scope, step: number, signal?: AbortSignal) =>
+    records<ErrorHours>('errors/by-hour', scope, { step }, signal),
+  errorTypes: async (scope: Scope, limit: number, signal?: AbortSignal) =>
+    (await records<{ types: ErrorType[] }>('errors/types', scope, { limit }, signal)).types,
+  logs: (
+    scope: Scope,
+    extra: { level: string; q: string; limit: number; before: string | null },
+    signal?: AbortSignal,
+  ) => records<LogsAnswer>('logs', scope, extra, signal),
+  events: (scope: Scope, extra: { type: string; limit: number; before: string | null }, signal?: AbortSignal) =>
+    records<EventsAnswer>('events', scope, extra, signal),
+  checks: async (from: number, to: number, limit: number, signal?: AbortSignal) =>
+    (await get<{ checks: CheckRow[] }>(`api/v1/checks?${search({ from, to, limit })}`, signal)).checks,
+};
+
+/** Today since midnight here against yesterday up to the same time of day. */
+function compare(resources: readonly number[], metrics: readonly string[]): Promise<CompareAnswer> {
+  const parts = {
+    resource: resources.join(),
+    metric: metrics.join(),
+    offset: String(-new Date().getTimezoneOffset()),
+  };
+  return get<CompareAnswer>(`api/v1/compare?${search(parts)}`);
+}
+
+/** Every request the page makes about machines and accounts. */
 export const api = {
   authState: () => get<AuthState>('api/auth/state'),
   me: () => get<User>('api/auth/me'),
@@ -114,4 +203,5 @@ export const api = {
   completeness: async (from: number, to: number) =>
     (await get<{ agents: Completeness[] }>(`api/v1/completeness?from=${Math.round(from)}&to=${Math.round(to)}`)).agents,
   query,
+  compare,
 };

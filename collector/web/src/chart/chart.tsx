@@ -4,14 +4,15 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
-import type { FramePayload } from '../api/types';
+import type { FramePayload, QueryAnswer } from '../api/types';
 import { lang, t } from '../i18n/index';
 import { now, pausedAt, refresh } from '../live/feed';
 import { theme } from '../state/prefs';
 import { Icon } from '../ui/icon';
 import { Empty, Skeleton } from '../ui/parts';
-import { CHART_HEIGHT, ChartController } from './controller';
-import type { ChartSpec } from './spec';
+import { ChartController } from './controller';
+import type { Stretch } from './model';
+import { swatch, type ChartSpec } from './spec';
 import { ChartTable } from './table';
 import type { View } from './view';
 
@@ -54,6 +55,14 @@ function useSight(chart: ChartController, card: RefObject<HTMLElement | null>): 
   }, [chart]);
 }
 
+/** A new theme or language draws with new colours and words. */
+function useLook(chart: ChartController): void {
+  useEffect(() => {
+    chart.draw();
+    return () => chart.clearPlot();
+  }, [chart, theme.value, lang.value]);
+}
+
 /** Makes the chart of a specification and keeps it fed while it is on the page. */
 function useChart(
   { spec, resource, view, live }: Props,
@@ -62,12 +71,7 @@ function useChart(
 ): ChartController {
   const chart = useMemo(() => new ChartController(spec), [spec, resource]);
   useSight(chart, card);
-
-  // A new theme or language draws with new colours and words.
-  useEffect(() => {
-    chart.draw();
-    return () => chart.clearPlot();
-  }, [chart, theme.value, lang.value]);
+  useLook(chart);
 
   // History, whenever the stretch of time changes or something was missed.
   const wasSeen = useRef(false);
@@ -98,7 +102,7 @@ function Legend({ chart }: { chart: ChartController }) {
             class={hidden.has(line.key) ? 'off' : ''}
             onClick={(event) => chart.toggle(line.key, event.ctrlKey || event.metaKey)}
           >
-            <i class={line.role === 'limit' ? 'sw d' : 'sw'} style={{ borderColor: `var(${line.color})` }} />
+            <i class={swatch(line)} style={{ borderColor: `var(${line.color})` }} />
             {line.label}
             <b
               ref={(element) => {
@@ -123,6 +127,7 @@ function Surface({ chart, onRetry }: { chart: ChartController; onRetry: () => vo
   return (
     <div
       class="chart"
+      style={{ minHeight: `${chart.height}px` }}
       role="application"
       tabIndex={0}
       aria-label={`${chart.spec.title}. ${chart.summary.value}`}
@@ -132,7 +137,7 @@ function Surface({ chart, onRetry }: { chart: ChartController; onRetry: () => vo
       onBlur={() => chart.leave()}
     >
       <div ref={(element) => void (chart.host = element)} class="plot" hidden={state !== 'ready'} />
-      {state === 'loading' && <Skeleton height={CHART_HEIGHT} />}
+      {state === 'loading' && <Skeleton height={chart.height} />}
       {state === 'empty' && <Empty icon="ghost" title={m.chartEmpty} text={m.chartEmptyText} />}
       {state === 'failed' && (
         <Empty icon="crit" title={m.chartFailed} text={chart.failure.value}>
@@ -146,13 +151,50 @@ function Surface({ chart, onRetry }: { chart: ChartController; onRetry: () => vo
   );
 }
 
+/** A chart of a resource's own series, with its live values. */
 export function Chart(props: Props) {
-  const { spec } = props;
-  const m = t.value;
-  const isTable = useSignal(false);
   const attempt = useSignal(0);
   const card = useRef<HTMLElement>(null);
   const chart = useChart(props, card, attempt.value);
+  return <ChartCard chart={chart} card={card} class={props.class ?? ''} onRetry={() => (attempt.value += 1)} />;
+}
+
+interface DataProps {
+  spec: ChartSpec;
+  /** Null until it came. */
+  data: { answer: QueryAnswer; stretch: Stretch } | null;
+  failure: string | null;
+  onRetry: () => void;
+  class?: string;
+}
+
+/** A chart of what the page has asked for itself. */
+export function DataChart({ spec, data, failure, onRetry, class: extra = '' }: DataProps) {
+  const card = useRef<HTMLElement>(null);
+  const chart = useMemo(() => new ChartController(spec), [spec]);
+  useSight(chart, card);
+  useLook(chart);
+  useEffect(() => {
+    if (data) chart.show(data.answer, data.stretch);
+    else if (failure !== null) {
+      chart.failure.value = failure;
+      chart.state.value = 'failed';
+    } else chart.state.value = 'loading';
+  }, [chart, data, failure]);
+  return <ChartCard chart={chart} card={card} class={extra} onRetry={onRetry} />;
+}
+
+interface CardProps {
+  chart: ChartController;
+  card: RefObject<HTMLElement | null>;
+  class: string;
+  onRetry: () => void;
+}
+
+function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
+  const { spec } = chart;
+  const m = t.value;
+  const isTable = useSignal(false);
   const title = isTable.value ? m.chartPicture : m.chartTable;
   const onToggle = () => {
     chart.clearPlot();
@@ -163,7 +205,7 @@ export function Chart(props: Props) {
     if (!isTable.value) chart.draw();
   }, [isTable.value, chart]);
   return (
-    <section class={`card ${props.class ?? ''}`} ref={card} aria-labelledby={`c-${spec.key}`}>
+    <section class={`card ${extra}`} ref={card} aria-labelledby={`c-${spec.key}`}>
       <header>
         <h2 id={`c-${spec.key}`}>{spec.title}</h2>
         {spec.note !== undefined && <span class="src">{spec.note}</span>}
@@ -184,7 +226,7 @@ export function Chart(props: Props) {
         {isTable.value && chart.model ? (
           <ChartTable model={chart.model} title={spec.title} />
         ) : (
-          <Surface chart={chart} onRetry={() => (attempt.value += 1)} />
+          <Surface chart={chart} onRetry={onRetry} />
         )}
       </div>
     </section>

@@ -5,19 +5,19 @@
 import { signal } from '@preact/signals';
 
 import { api } from '../api/client';
-import type { FramePayload } from '../api/types';
+import type { FramePayload, QueryAnswer } from '../api/types';
 import { hhmmss } from '../i18n/format';
 import { t } from '../i18n/index';
 import * as clock from '../live/clock';
 import { setParams, undoZoom } from '../state/route';
 import { announce } from '../ui/announcer';
-import { ChartModel } from './model';
+import { ChartModel, type Stretch } from './model';
 import { Plot } from './plot';
 import { extent } from './shape';
 import type { ChartSpec } from './spec';
 import type { View } from './view';
 
-export const CHART_HEIGHT = 168;
+const CHART_HEIGHT = 168;
 /** A live chart is drawn once a second, or at once when its newest value moved by this share of the axis. */
 const JUMP_SHARE = 0.08;
 const DRAW_EVERY_MS = 1_000;
@@ -52,6 +52,10 @@ export class ChartController {
     this.spec = spec;
   }
 
+  get height(): number {
+    return this.spec.height ?? CHART_HEIGHT;
+  }
+
   /** Asks for history. Returns what cancels it. */
   load(resource: number, view: View): () => void {
     const aborter = new AbortController();
@@ -74,6 +78,16 @@ export class ChartController {
       },
     );
     return () => aborter.abort();
+  }
+
+  /** Takes in what the page has asked for itself; the picture goes on from the one before. */
+  show(answer: QueryAnswer, stretch: Stretch): void {
+    const next = new ChartModel(this.spec, stretch);
+    next.load(answer);
+    this.model = next;
+    this.describe();
+    this.draw();
+    if (!this.isSeen.peek()) this.state.value = 'ready';
   }
 
   /** Takes a live frame in; draws unless the last drawing is as good. */
@@ -116,7 +130,7 @@ export class ChartController {
     const options = {
       spec: this.spec,
       lines: model.drawn,
-      height: CHART_HEIGHT,
+      height: this.height,
       limitLabel: t.peek().limitLabel,
       eventLabel: t.peek().eventOom,
       onZoom: zoomTo,

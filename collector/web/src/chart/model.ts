@@ -3,7 +3,7 @@
 import type { FramePayload, QueryAnswer } from '../api/types';
 import { Columns } from '../live/columns';
 import { shape, shaped, spacing, type Shaped } from './shape';
-import { lineSeries, lineValue, type ChartSpec, type Line } from './spec';
+import { isBars, lineSeries, lineValue, type ChartSpec, type Line } from './spec';
 
 export interface Stretch {
   from: number;
@@ -78,8 +78,10 @@ export class ChartModel {
     return this.view;
   }
 
-  /** The stretch of time on screen: a live one ends at its newest row. */
+  /** The stretch of time on screen: a live one ends at its newest row. A bar stands around its time. */
   get bounds(): { from: number; to: number } {
+    const half = this.table.step / 2;
+    if (isBars(this.spec)) return { from: this.table.start - half, to: this.table.end + half };
     if (!this.stretch.isLive) return { from: this.stretch.from, to: this.stretch.to };
     return { from: this.table.end - (this.stretch.to - this.stretch.from), to: this.table.end };
   }

@@ -4,7 +4,7 @@ import uPlot from 'uplot';
 
 import { dayMonth, hhmm, hhmmss, stamp } from '../i18n/format';
 import { axisTop, type Shaped } from './shape';
-import type { ChartSpec, Line } from './spec';
+import { isBars, swatch as signOf, type ChartSpec, type Line } from './spec';
 
 export interface PlotOptions {
   spec: ChartSpec;
@@ -21,6 +21,9 @@ export interface PlotOptions {
 
 /** All charts of a page move their crosshair together. */
 const SYNC_KEY = 'page';
+/** Share of its step that a bar fills, and the most that it is wide. */
+const BAR_SHARE = 0.72;
+const BAR_MAX_PX = 40;
 /** A drag shorter than this is a click. */
 const DRAG_MIN_PX = 8;
 
@@ -116,7 +119,12 @@ export class Plot {
         sync: { key: SYNC_KEY, setSeries: false },
         drag: { x: true, y: false, setScale: false },
         y: false,
-        points: { size: 7, width: 1.5, fill: (_, i) => this.#color(i), stroke: () => token('--bg-1') },
+        points: {
+          size: isBars(spec) ? 0 : 7,
+          width: 1.5,
+          fill: (_, i) => this.#color(i),
+          stroke: () => token('--bg-1'),
+        },
         bind: {
           dblclick: () => () => {
             this.#options.onUndo();
@@ -143,7 +151,7 @@ export class Plot {
       bands: this.#bands(),
       series: [{}, ...this.#options.lines.map((line, i) => this.#series(line, i))],
       hooks: {
-        drawAxes: [(u) => this.#drawGaps(u)],
+        drawAxes: [(u) => (isBars(spec) ? this.#drawBars(u) : this.#drawGaps(u))],
         draw: [(u) => this.#drawMarks(u)],
         setCursor: [(u) => this.#moved(u)],
         setSelect: [(u) => this.#selected(u)],
@@ -178,6 +186,7 @@ export class Plot {
       points: { show: false },
       spanGaps: false,
     };
+    if (line.role === 'bar') series.paths = () => null;
     if (line.role === 'limit') series.dash = [5, 4];
     if (line.role === 'stack' && isFirst) series.fill = alpha(color, 0.32);
     if (line.isFilled === true) {
@@ -210,6 +219,34 @@ export class Plot {
       const end = Math.min(bbox.left + bbox.width, u.valToPos(to, 'x', true));
       if (end > x) ctx.fillRect(x, bbox.top, end - x, bbox.height);
     }
+    ctx.restore();
+  }
+
+  /** Bars stand on each other: each reaches from the sum below it to its own. */
+  #drawBars(u: uPlot): void {
+    const { ctx, bbox } = u;
+    const [first = 0, second = 0] = this.#data.times;
+    const step = Math.abs(u.valToPos(second, 'x', true) - u.valToPos(first, 'x', true));
+    const width = Math.max(1, Math.min(BAR_MAX_PX * uPlot.pxRatio, Math.round(step * BAR_SHARE)));
+    const below = new Array<number>(this.#data.times.length).fill(0);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    this.#options.lines.forEach((line, i) => {
+      if (line.role !== 'bar') return;
+      ctx.fillStyle = token(line.color);
+      this.#data.drawn[i]?.forEach((sum, row) => {
+        const base = below[row] ?? 0;
+        if (typeof sum !== 'number' || sum <= base) return;
+        below[row] = sum;
+        const x = Math.round(u.valToPos(this.#data.times[row] ?? 0, 'x', true) - width / 2);
+        const top = Math.round(u.valToPos(sum, 'y', true));
+        const bottom = Math.round(u.valToPos(base, 'y', true));
+        // What is there at all is seen.
+        ctx.fillRect(x, Math.min(top, bottom - 1), width, Math.max(1, bottom - top));
+      });
+    });
     ctx.restore();
   }
 
@@ -278,7 +315,7 @@ export class Plot {
       const value = this.#data.raw[i]?.[row];
       const item = document.createElement('div');
       const swatch = document.createElement('i');
-      swatch.className = line.role === 'limit' ? 'sw d' : 'sw';
+      swatch.className = signOf(line);
       swatch.style.borderColor = token(line.color);
       const figure = document.createElement('b');
       figure.textContent = typeof value === 'number' ? this.#options.spec.value(value) : '—';

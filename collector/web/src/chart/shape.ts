@@ -100,8 +100,9 @@ export function shape(
         drawn[row] = null;
         continue;
       }
-      const sum = line.role === 'stack' ? value + (base[row] ?? 0) : value;
-      if (line.role === 'stack') base[row] = sum;
+      const isStacked = line.role === 'stack' || line.role === 'bar';
+      const sum = isStacked ? value + (base[row] ?? 0) : value;
+      if (isStacked) base[row] = sum;
       drawn[row] = sum;
       if (sum > out.top) out.top = sum;
     }

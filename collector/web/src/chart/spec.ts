@@ -16,8 +16,11 @@ export interface Line {
   minus?: readonly number[];
   /** Series whose sum divides. */
   over?: readonly number[];
-  /** Stacked lines are drawn on each other; limits are dashed; events are marks in time where the value is above 0. */
-  role: 'stack' | 'line' | 'limit' | 'event';
+  /**
+   * Stacked lines are drawn on each other, bars likewise; limits are dashed; events are marks in time where the value is
+   * above 0.
+   */
+  role: 'stack' | 'bar' | 'line' | 'limit' | 'event';
   /** Filled below, for single lines. */
   isFilled?: boolean;
 }
@@ -36,6 +39,8 @@ export interface ChartSpec {
   value: (value: number) => string;
   /** The axis goes at least this far. */
   atLeast?: number;
+  /** Pixels of the picture; the usual height when absent. */
+  height?: number;
   /** Multiples of which the axis is divided: 2 for bytes, 10 else. */
   base?: 2 | 10;
 }
@@ -65,6 +70,16 @@ export function lineValue(line: Line, of: (series: number) => number): number {
 /** All series that a line depends on. */
 export function lineSeries(line: Line): number[] {
   return [...line.plus, ...(line.minus ?? []), ...(line.over ?? [])];
+}
+
+/** The class of a line's sign in legend and tooltip. */
+export function swatch(line: Line): string {
+  return { limit: 'sw d', bar: 'sw sq', stack: 'sw', line: 'sw', event: 'sw' }[line.role];
+}
+
+/** Whether the chart is made of bars, each of which stands for a whole step. */
+export function isBars(spec: ChartSpec): boolean {
+  return spec.lines.some((line) => line.role === 'bar');
 }
 
 export type Matcher = (metric: string, attributes?: Record<string, string | readonly string[]>) => number[];

@@ -2,6 +2,8 @@
 
 import type { pt } from './pt';
 
-export type Catalog = {
-  [K in keyof typeof pt]: (typeof pt)[K] extends (...args: infer A) => string ? (...args: A) => string : string;
+export type Words<T> = {
+  [K in keyof T]: T[K] extends (...args: infer A) => string ? (...args: A) => string : string;
 };
+
+export type Catalog = Words<typeof pt>;

@@ -1,10 +1,12 @@
 // English.
 
 import type { Catalog } from './catalog';
+import { enApps } from './en-apps';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const en: Catalog = {
+  ...enApps,
   overview: 'Overview',
   search: 'Search',
   more: 'More',
@@ -274,5 +276,4 @@ export const en: Catalog = {
   keyUndo: 'Undo zoom',
   keyHalf: 'Step back or forward half a range',
   keyZoom: 'Zoom in or out',
-  keyGoOverview: 'Go to the overview',
 };

@@ -103,6 +103,25 @@ export function span(ms: number, isFine = false): string {
   return `${num(Math.round(s / 86_400))}${NARROW}d`;
 }
 
+/** Number and unit of a duration in milliseconds: finer below 10 ms, seconds from 10 s on. */
+export function millisParts(ms: number): [number: string, unit: string] {
+  const size = Math.abs(ms);
+  if (size >= 9_999.5) return [short(ms / 1000), 's'];
+  return [num(ms, size === 0 || size >= 9.95 ? 0 : size >= 0.995 ? 1 : 2), 'ms'];
+}
+
+export function millis(ms: number): string {
+  return millisParts(ms).join(NARROW);
+}
+
+/** A duration on an axis: in the unit of its top. */
+export function axisMillis(value: number, step: number, top: number): string {
+  if (value === 0) return num(0);
+  const isSeconds = top >= 10_000;
+  const unit = isSeconds ? 1000 : 1;
+  return `${num(value / unit, stepDecimals(step / unit))}${NARROW}${isSeconds ? 's' : 'ms'}`;
+}
+
 const SPAN_UNITS: Record<string, string> = { m: 'min' };
 
 /** The length of a range as its presets write it: "5 min", "24 h", "7 d". */

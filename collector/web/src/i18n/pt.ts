@@ -1,8 +1,12 @@
 // Brazilian Portuguese, the reference catalogue: its keys are the type that every other language must fill.
 
+import { ptApps } from './pt-apps';
+
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const pt = {
+  ...ptApps,
+
   // Words
   overview: 'Visão geral',
   search: 'Buscar',
@@ -282,5 +286,4 @@ export const pt = {
   keyUndo: 'Desfazer zoom',
   keyHalf: 'Recuar ou avançar meio período',
   keyZoom: 'Aproximar ou afastar',
-  keyGoOverview: 'Ir para a visão geral',
 };

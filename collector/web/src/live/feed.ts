@@ -1,7 +1,7 @@
 // The live stream of the page: gathers messages, applies them once per animation frame, holds them while paused.
 //
-// In: envelopes and polled answers from the link. Out: the fleet's signals, frames for the open resource, and the
-// figures of the top bar. Bounded: at most `HELD_MAX` frames wait; beyond it they are dropped and history is asked again.
+// In: envelopes and polled answers from the link. Out: the fleet's signals, frames for the open resource, records for the
+// open lists, and the figures of the top bar. Bounded: at most `HELD_MAX` frames wait; beyond it they are dropped and history is asked again.
 
 import { batch, signal } from '@preact/signals';
 
@@ -9,12 +9,17 @@ import { address, api } from '../api/client';
 import type { Envelope, FramePayload, OverviewPayload, ResourcesAnswer } from '../api/types';
 import { left } from '../state/session';
 import * as clock from './clock';
+import { forget } from './compare';
 import * as fleet from './fleet';
 import { Link, type LinkState, type Socket } from './link';
 
 /** A minute of a watched resource at ten frames a second: a hidden tab gets no animation frames. */
 const HELD_MAX = 600;
 const LATENCY_WINDOW_MS = 10_000;
+/** Records of one room that wait for the next frame; a list on the page shows no more. */
+const RECORDS_HELD_MAX = 500;
+/** Where the record stands in the payload of a message. */
+const RECORD_FIELDS: Record<string, string> = { Event: 'event', Log: 'log', Check: 'check' };
 
 export const linkState = signal<LinkState>('idle');
 export const retryAt = signal<number | null>(null);
@@ -32,10 +37,14 @@ export const refresh = signal(0);
 export const now = signal(clock.now());
 
 type FrameListener = (frame: FramePayload) => void;
+type RecordListener = (records: readonly unknown[]) => void;
 
 let watched: { room: string; listen: FrameListener } | null = null;
 let overviews = new Map<number, OverviewPayload['resources'][number]>();
 let frames: FramePayload[] = [];
+/** Who listens to which room of records, and what waits for them. */
+const joined = new Map<string, Set<RecordListener>>();
+const records = new Map<string, unknown[]>();
 let isScheduled = false;
 let hasDropped = false;
 let isReloading = false;
@@ -69,6 +78,11 @@ function heard(): void {
 function receive(envelope: Envelope): void {
   if (Number.isFinite(envelope.timestamp)) clock.observePush(envelope.timestamp, Date.now());
   heard();
+  const field = RECORD_FIELDS[envelope.message_type];
+  if (field !== undefined) {
+    hold(envelope.payload as Record<string, unknown>, field);
+    return;
+  }
   if (envelope.message_type !== 'Metrics') return;
   const payload = envelope.payload as OverviewPayload | FramePayload;
   if ('resources' in payload) {
@@ -79,6 +93,25 @@ function receive(envelope: Envelope): void {
     if (frames.length < HELD_MAX) frames.push(payload);
     else hasDropped = true;
   }
+  schedule();
+}
+
+/** Keeps a pushed record for the next frame. What comes during a pause is asked for afterwards. */
+function hold(payload: Record<string, unknown>, field: string): void {
+  const room = String(payload['room']);
+  const record = payload[field];
+  if (!joined.has(room) || typeof record !== 'object' || record === null) return;
+  if (pausedAt.peek() !== null) {
+    arrived.value += 1;
+    hasDropped = true;
+    return;
+  }
+  const list = records.get(room) ?? [];
+  if (list.push(record) > RECORDS_HELD_MAX) {
+    list.shift();
+    hasDropped = true;
+  }
+  records.set(room, list);
   schedule();
 }
 
@@ -105,8 +138,10 @@ function applyAll(): void {
   if (pausedAt.peek() !== null) return;
   const rows = [...overviews.values()];
   const held = frames;
+  const told = [...records];
   overviews = new Map();
   frames = [];
+  records.clear();
   let newest = 0;
   batch(() => {
     if (!fleet.apply({ room: 'overview', resources: rows })) void reload();
@@ -114,6 +149,7 @@ function applyAll(): void {
       watched?.listen(frame);
       newest = Math.max(newest, frame.time);
     }
+    for (const [room, list] of told) for (const listen of joined.get(room) ?? []) listen(list);
     if (held.length === 0) for (const row of rows) newest = Math.max(newest, row.time);
     if (hasDropped) {
       hasDropped = false;
@@ -170,12 +206,30 @@ export function watch(resource: number, listen: FrameListener): () => void {
   const mine = { room: `resource:${resource}`, listen };
   watched = mine;
   frames = [];
-  link.subscribe(['overview', mine.room]);
+  subscribe();
   return () => {
     if (watched !== mine) return;
     watched = null;
     frames = [];
-    link.subscribe(['overview']);
+    subscribe();
+  };
+}
+
+function subscribe(): void {
+  link.subscribe(['overview', ...(watched ? [watched.room] : []), ...joined.keys()]);
+}
+
+/** Receives the records of a room, once per animation frame, until the returned function is called. */
+export function join(room: string, listen: RecordListener): () => void {
+  const listeners = joined.get(room) ?? new Set();
+  joined.set(room, listeners.add(listen));
+  if (listeners.size === 1) subscribe();
+  return () => {
+    listeners.delete(listen);
+    if (listeners.size > 0 || joined.get(room) !== listeners) return;
+    joined.delete(room);
+    records.delete(room);
+    subscribe();
   };
 }
 
@@ -191,7 +245,7 @@ function tick(): void {
 
 /** Starts the stream for a signed-in user. */
 export function start(): void {
-  link.subscribe(['overview']);
+  subscribe();
   link.start();
   ticker ??= window.setInterval(tick, 1000);
   void reload();
@@ -204,8 +258,10 @@ export function stop(): void {
   ticker = null;
   overviews = new Map();
   frames = [];
+  records.clear();
   seen = [];
   pausedAt.value = null;
   lastHeard.value = null;
   fleet.clear();
+  forget();
 }

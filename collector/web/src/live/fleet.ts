@@ -76,6 +76,9 @@ export const roots = computed(() =>
   [...fleet.value.values()].filter((r) => r.row.value.parent === null || !fleet.value.has(r.row.value.parent)),
 );
 
+/** Roots that are machines or run on one: what an application tells of itself uses nothing. */
+export const machines = computed(() => roots.value.filter((r) => r.row.value.kind !== 'service'));
+
 /** Resources by the resource they run on. */
 export const children = computed(() => {
   const map = new Map<number, Resource[]>();

@@ -1,11 +1,15 @@
 // The key figures of everything together: sums where sums make sense, the worst where they do not, and named so.
 
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 
 import { bytes, bytesParts, cores, pct, pctNumber, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
-import { CPU, fleet, MEMORY, roots, type Resource } from '../live/fleet';
+import { changeOf, want } from '../live/compare';
+import { now } from '../live/feed';
+import { CPU, fleet, machines, MEMORY, type Resource } from '../live/fleet';
 import { href } from '../state/route';
+import { ChangeMark } from '../ui/change';
 import { Icon, type IconName } from '../ui/icon';
 import { level, Meter, Spark } from '../ui/parts';
 import { movementText } from './trend';
@@ -14,7 +18,7 @@ type Figure = 'cpu_used' | 'cpu_limit' | 'memory_used' | 'memory_limit' | 'netwo
 
 /** Resources that send now; what is silent is not in a sum. */
 function speaking(): Resource[] {
-  return roots.value.filter((resource) => !['silent', 'ended'].includes(resource.live.value.status));
+  return machines.value.filter((resource) => !['silent', 'ended'].includes(resource.live.value.status));
 }
 
 /** All that send now, inside of others or not: for what is compared and not added up. */
@@ -79,13 +83,16 @@ function sharedTrend(column: 0 | 1, limit: 'cpu_limit' | 'memory_limit'): Trend 
   return { values: used.map((value, row) => value / (weights[row] ?? 0)), step };
 }
 
-/** The small chart of a trend and, in words, how it moved. */
-function TrendFoot({ trend }: { trend: Trend | null }) {
-  if (!trend) return null;
+/** Against yesterday, or how it moved while there is no yesterday; and the small chart of the trend. */
+function TrendFoot({ trend, figure }: { trend: Trend | null; figure: 'cpu' | 'memory' }) {
+  const ids = speaking().map(({ id }) => id);
+  const change = changeOf(ids, figure).value;
   return (
     <>
-      <div class="sub ell tn">{movementText(trend.values, trend.step)}</div>
-      <Spark values={trend.values} high={1} />
+      <div class="sub ell tn">
+        {change === null ? trend && movementText(trend.values, trend.step) : <ChangeMark change={change} />}
+      </div>
+      {trend && <Spark values={trend.values} high={1} />}
     </>
   );
 }
@@ -148,7 +155,7 @@ function CpuStat() {
       {...(limit === null ? {} : { unit: m.coresOf(cores(limit)) })}
       {...(ratio === null ? {} : { note: m.ofLimit(pct(ratio)) })}
       state={level(ratio)}
-      foot={<TrendFoot trend={trend} />}
+      foot={<TrendFoot trend={trend} figure="cpu" />}
     >
       {top && <Which top={top} text={m.highest(top.resource.row.value.name, pct(top.value, 0))} />}
     </Stat>
@@ -171,7 +178,7 @@ function MemoryStat() {
       unit={unit}
       {...(ratio === null || limit === null ? {} : { note: m.percentOf(pct(ratio), bytes(limit)) })}
       state={level(ratio)}
-      foot={<TrendFoot trend={trend} />}
+      foot={<TrendFoot trend={trend} figure="memory" />}
     >
       {top && <Which top={top} text={m.highest(top.resource.row.value.name, pct(top.value, 0))} />}
     </Stat>
@@ -254,6 +261,9 @@ function PressureStat() {
 export function KeyFigures() {
   const m = t.value;
   const all = speaking();
+  const minute = Math.floor(now.value / 60_000);
+  const ids = all.map(({ id }) => id).join();
+  useEffect(() => want(speaking().map(({ id }) => id)), [ids, minute]);
   return (
     <div class="stats" role="group" aria-label={m.keyFigures}>
       <CpuStat />

@@ -1,9 +1,15 @@
 // One card a host: its status, three meters, two trends, and the worst of what runs inside.
 
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+
 import { bytes, cores, pct, rate } from '../i18n/format';
 import { t } from '../i18n/index';
-import { children, rank, roots, type Resource } from '../live/fleet';
+import { children, machines, rank, type Resource } from '../live/fleet';
+import { changeOf, want } from '../live/compare';
+import { now } from '../live/feed';
 import { href } from '../state/route';
+import { ChangeMark } from '../ui/change';
 import { Icon } from '../ui/icon';
 import { level, Meter, StatusIcon, Trend } from '../ui/parts';
 import { reasonsText, staleness } from '../ui/reasons';
@@ -40,6 +46,9 @@ function Share({
       </div>
       <Meter ratio={ratio} mini />
       {column === undefined ? null : <Trend resource={resource} column={column} />}
+      {column === undefined ? null : (
+        <ChangeMark change={changeOf([resource.id], column === 0 ? 'cpu' : 'memory').value} isShort />
+      )}
     </div>
   );
 }
@@ -65,6 +74,8 @@ function HostCard({ resource }: { resource: Resource }) {
   const inside = (children.value.get(resource.id) ?? []).filter((child) => child.live.value.status !== 'ended');
   const worst = [...inside].sort(worstFirst).slice(0, INSIDE_SHOWN);
   const stale = staleness(resource);
+  const minute = Math.floor(now.value / 60_000);
+  useEffect(() => want([resource.id]), [resource.id, minute]);
   const size = [
     latest.cpu_limit === null ? null : m.cores(cores(latest.cpu_limit), latest.cpu_limit === 1),
     latest.memory_limit === null ? null : bytes(latest.memory_limit),
@@ -105,14 +116,14 @@ function HostCard({ resource }: { resource: Resource }) {
 }
 
 /** The order is by name: a card never changes places while somebody looks. */
-export function HostCards() {
-  const list = [...roots.value].sort((a, b) => a.row.value.name.localeCompare(b.row.value.name));
-  if (list.length === 0) return null;
+export function HostCards({ children: others }: { children: ComponentChildren }) {
+  const list = [...machines.value].sort((a, b) => a.row.value.name.localeCompare(b.row.value.name));
   return (
-    <div class={`hostg n${Math.min(4, list.length)}`}>
+    <div class="hostg">
       {list.map((resource) => (
         <HostCard key={resource.id} resource={resource} />
       ))}
+      {others}
     </div>
   );
 }

@@ -6,16 +6,18 @@
 import { computed, signal, untracked } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-import type { Kind } from '../api/types';
-import { bytesOf, cores, num, pct, rate, short } from '../i18n/format';
+import type { Kind, Latest } from '../api/types';
+import { bytesOf, cores, millis, num, pct, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { fleet, type Resource } from '../live/fleet';
 import { matches } from '../shell/search';
 import { go, href, param, setParams } from '../state/route';
+import { isService } from '../state/scope';
 import { singleKeys } from '../state/prefs';
 import { Icon } from '../ui/icon';
 import { Empty, kindWord, level, StatusIcon, Trend } from '../ui/parts';
 import { endedAge, reasonsText, staleness } from '../ui/reasons';
+import { failing, slowness } from '../requests/figures';
 import { worstFirst } from './hosts';
 
 type Sort = 'worst' | 'name' | 'host' | 'cpu' | 'memory' | 'throttled' | 'disk' | 'network';
@@ -108,10 +110,6 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
   const stale = staleness(resource);
   const ended = endedAge(resource);
   const parent = row.parent === null ? undefined : fleet.value.get(row.parent);
-  const cpu =
-    l.cpu_used === null ? null : `${short(l.cpu_used)}${l.cpu_limit === null ? '' : ` / ${cores(l.cpu_limit)}`}`;
-  const memory = l.memory_used === null || l.memory_limit === null ? null : bytesOf(l.memory_used, l.memory_limit);
-  const flow = traffic(resource);
   const self = useRef<HTMLTableRowElement>(null);
   useEffect(() => {
     if (isChosen) self.current?.scrollIntoView({ block: 'nearest' });
@@ -135,6 +133,56 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
         </span>
       </td>
       <td class="muted m-hide ell">{parent?.row.value.name ?? ''}</td>
+      {isService(resource) ? <ServiceCells latest={l} /> : <MachineCells resource={resource} />}
+    </tr>
+  );
+}
+
+/** What a service does stands where others have what they use. */
+function ServiceCells({ latest: l }: { latest: Latest }) {
+  const m = t.value;
+  const p95 = l.p95 === null ? null : l.p95 * 1000;
+  return (
+    <>
+      <td class="n">
+        {l.request_rate === null ? (
+          <span class="faint">—</span>
+        ) : (
+          <>
+            <b class="share-n">{short(l.request_rate)}</b>
+            <span class="faint"> {m.requestsPerSecond}</span>
+          </>
+        )}
+      </td>
+      <td class="m-hide trend" />
+      <td class="n">
+        {p95 === null ? (
+          <span class="faint">—</span>
+        ) : (
+          <>
+            <span class="faint">P95 </span>
+            <b class={`share-n ${slowness(p95)}`}>{millis(p95)}</b>
+          </>
+        )}
+      </td>
+      <td class="m-hide trend" />
+      <td class={`n m-hide ${failing(l.error_ratio) || 'muted'}`}>
+        {l.error_ratio === null ? '—' : m.errorsShare(pct(l.error_ratio))}
+      </td>
+      <td class="n m-hide muted">—</td>
+      <td class="n m-hide muted">—</td>
+    </>
+  );
+}
+
+function MachineCells({ resource }: { resource: Resource }) {
+  const { latest: l } = resource.live.value;
+  const cpu =
+    l.cpu_used === null ? null : `${short(l.cpu_used)}${l.cpu_limit === null ? '' : ` / ${cores(l.cpu_limit)}`}`;
+  const memory = l.memory_used === null || l.memory_limit === null ? null : bytesOf(l.memory_used, l.memory_limit);
+  const flow = traffic(resource);
+  return (
+    <>
       <td class="n">
         <Ratio ratio={l.cpu_ratio} detail={cpu} />
       </td>
@@ -154,7 +202,7 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
         {l.disk_ratio === null ? '—' : pct(l.disk_ratio, 0)}
       </td>
       <td class="n muted m-hide">{flow === null ? '—' : rate(flow)}</td>
-    </tr>
+    </>
   );
 }
 

@@ -11,7 +11,9 @@ import { CompletenessCard } from '../overview/completeness';
 import { KeyFigures } from '../overview/figures';
 import { HostCards } from '../overview/hosts';
 import { FleetTable } from '../overview/table';
+import { ServiceCards } from '../overview/services';
 import { VerdictCard } from '../overview/verdict';
+import { WatchCards } from '../overview/watch';
 import { Shell } from '../shell/shell';
 import { range } from '../state/route';
 import { spanText } from '../time/range';
@@ -90,7 +92,10 @@ export function Overview() {
         <>
           <KeyFigures />
           <h2 class="sr">{`${m.hosts}, ${m.rangeTrend(rangeSpan(spanText(ms)))}`}</h2>
-          <HostCards />
+          <HostCards>
+            <ServiceCards />
+          </HostCards>
+          <WatchCards />
           <FleetTable />
           <CompletenessCard />
         </>

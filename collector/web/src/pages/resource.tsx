@@ -9,6 +9,7 @@ import { lang, t } from '../i18n/index';
 import { linkState, pausedAt, refresh } from '../live/feed';
 import { children, fleet, isLoaded, type Resource } from '../live/fleet';
 import { worstFirst } from '../overview/hosts';
+import { AppMetrics } from '../resource/app-metrics';
 import { charts } from '../resource/charts';
 import { Header } from '../resource/header';
 import { Processes } from '../resource/processes';
@@ -124,7 +125,7 @@ function Body({ resource }: { resource: Resource }) {
   }, [isPolling]);
   return (
     <>
-      <Header resource={resource} />
+      <Header resource={resource} source={source} />
       {series === null && source.failure.value === null && <Skeleton height={480} />}
       {series === null && source.failure.value !== null && (
         <section class="card">
@@ -154,6 +155,7 @@ function Body({ resource }: { resource: Resource }) {
           <InsideCard resource={resource} />
         </div>
       )}
+      {series !== null && <AppMetrics resource={resource.id} series={series} source={source} view={view} />}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { matcher, type ChartSpec, type Line, type Matcher } from '../chart/spec'
 import { axisBytes, axisNumber, bytes, pct, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { collectorCharts } from './own-charts';
+import { hasRequests, serviceCharts } from './service-charts';
 
 /** At most so many lines can be told apart; the rest become "others". */
 const LINES_MAX = 7;
@@ -281,11 +282,17 @@ function load(find: Matcher): ChartSpec[] {
   });
 }
 
+/** What only a service tells. */
+function ofService({ metric }: SeriesRow): boolean {
+  return metric === 'farol.events' || metric.startsWith('farol.service.');
+}
+
 /** All charts of a resource, in reading order. */
 export function charts(series: readonly SeriesRow[]): ChartSpec[] {
   const find = matcher(series);
   const first = <T>(...groups: T[][]): T[] => groups.find((group) => group.length > 0) ?? [];
   return [
+    ...(hasRequests(series) || series.some(ofService) ? serviceCharts(series) : []),
     ...first(containerCpu(find), hostCpu(find)),
     ...first(containerMemory(find), hostMemory(find)),
     ...throttling(find),

@@ -7,8 +7,11 @@ import { bytes, bytesParts, cores, num, pct, pctNumber, rate, short, span } from
 import { t } from '../i18n/index';
 import { fleet, type Resource } from '../live/fleet';
 import { AgentLine } from '../overview/completeness';
-import { href } from '../state/route';
+import { href, hrefWith } from '../state/route';
+import { isService } from '../state/scope';
 import { Icon } from '../ui/icon';
+import { ServiceFigures } from './service-figures';
+import type { ResourceSource } from './source';
 import { Badge, kindIcon, kindWord, level, Meter } from '../ui/parts';
 import { endedAge, reasonsText, staleness } from '../ui/reasons';
 
@@ -170,7 +173,20 @@ export function KeyFigures({ resource }: { resource: Resource }) {
   );
 }
 
-export function Header({ resource }: { resource: Resource }) {
+/** From a service to the pages that tell more of it. */
+function ServiceLinks({ resource }: { resource: Resource }) {
+  const m = t.value;
+  const own = { service: String(resource.id) };
+  return (
+    <p class="row wrap links">
+      <a href={hrefWith('/requests', own)}>{m.requests}</a>
+      <a href={hrefWith('/errors', own)}>{m.errors}</a>
+      <a href={hrefWith('/events', own)}>{m.events}</a>
+    </p>
+  );
+}
+
+export function Header({ resource, source }: { resource: Resource; source: ResourceSource }) {
   const m = t.value;
   const row = resource.row.value;
   const { status, reasons } = resource.live.value;
@@ -191,11 +207,15 @@ export function Header({ resource }: { resource: Resource }) {
             {stale !== null && reasons.length === 0 && <span class="sub warn">{m.staleFor(stale)}</span>}
           </div>
           <Tags resource={resource} />
-          <AgentLine agent={row.agent} />
+          {isService(resource) ? <ServiceLinks resource={resource} /> : <AgentLine agent={row.agent} />}
         </div>
       </div>
       <div class={stale === null && ended === null ? '' : 'dimv'}>
-        <KeyFigures resource={resource} />
+        {isService(resource) ? (
+          <ServiceFigures resource={resource} source={source} />
+        ) : (
+          <KeyFigures resource={resource} />
+        )}
       </div>
     </section>
   );

@@ -6,6 +6,7 @@ import { t } from '../i18n/index';
 import { togglePause } from '../live/feed';
 import { setSingleKeys, singleKeys, toggleTheme } from '../state/prefs';
 import { go, path, undoZoom, zoom } from '../state/route';
+import { PAGES } from './pages';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { isSearchOpen } from './search';
@@ -24,6 +25,7 @@ const SINGLE: Record<string, () => void> = {
   d: toggleTheme,
   o: () => go('/'),
   v: () => go('/'),
+  ...Object.fromEntries(PAGES.filter((page) => page.key !== 'o').map((page) => [page.key, () => go(page.path)])),
   '?': () => (isSheetOpen.value = true),
 };
 
@@ -51,7 +53,7 @@ export function onKey(event: KeyboardEvent): void {
     return;
   }
   if (!singleKeys.peek()) return;
-  const onCharts = path.peek().startsWith('/resource/');
+  const onCharts = path.peek() !== '/';
   const act = SINGLE[event.key.toLowerCase()] ?? (onCharts ? CHART[event.key] : undefined);
   if (!act) return;
   event.preventDefault();
@@ -64,7 +66,7 @@ export function Keys() {
   const rows: [string[], string][] = [
     [['Ctrl', 'K'], m.keySearch],
     [['/'], m.keySearch],
-    [['O'], m.keyGoOverview],
+    ...PAGES.map((page): [string[], string] => [[page.key.toUpperCase()], m.goTo(m[page.word])]),
     [['T'], m.keyRange],
     [['P'], m.keyPause],
     [['D'], m.keyTheme],

@@ -1,11 +1,15 @@
-// What has no room in the phone's tab bar: language, version, signing out.
+// What has no room in the phone's tab bar: other pages, search, theme, language, version, signing out.
 
 import { signal } from '@preact/signals';
 
 import { t } from '../i18n/index';
+import { theme, toggleTheme } from '../state/prefs';
+import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { PAGES } from './pages';
+import { isSearchOpen } from './search';
 import { LanguageSwitch } from './shell';
 
 export const isMoreOpen = signal(false);
@@ -27,6 +31,28 @@ export function MorePanel() {
           {who?.role}
           {version.value !== null && ` · Farol v${version.value}`}
         </p>
+        <nav class="nav more-nav" aria-label={m.more}>
+          {PAGES.filter((page) => !page.isTab).map((page) => (
+            <a key={page.path} href={href(page.path)} onClick={close}>
+              <Icon name={page.icon} />
+              <span class="ell">{m[page.word]}</span>
+            </a>
+          ))}
+        </nav>
+        <button
+          class="btn lg"
+          onClick={() => {
+            close();
+            isSearchOpen.value = true;
+          }}
+        >
+          <Icon name="search" />
+          {m.search}
+        </button>
+        <button class="btn lg" onClick={toggleTheme}>
+          <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} />
+          {theme.value === 'dark' ? m.themeToLight : m.themeToDark}
+        </button>
         <div class="row">
           <span class="grow">{m.language}</span>
           <LanguageSwitch />

@@ -5,9 +5,19 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { monthYear, rangeSpan, weekdays, zone } from '../i18n/format';
 import { lang, t } from '../i18n/index';
 import * as clock from '../live/clock';
-import { range, setParams } from '../state/route';
+import { path, range, setParams } from '../state/route';
 import { POINTS } from '../chart/view';
-import { between, parseRange, parseSpan, PRESETS, spanText, stepFor, toParams, type Range } from '../time/range';
+import {
+  between,
+  defaultRange,
+  parseRange,
+  parseSpan,
+  PRESETS,
+  spanText,
+  stepFor,
+  toParams,
+  type Range,
+} from '../time/range';
 import { Icon } from '../ui/icon';
 
 interface Props {
@@ -19,7 +29,7 @@ export function RangePicker({ isLiveOnly, onClose }: Props) {
   const m = t.value;
   const root = useRef<HTMLDivElement>(null);
   const choose = (next: Range) => {
-    setParams(toParams(next));
+    setParams(toParams(next, defaultRange(path.peek())));
     onClose();
   };
   useEffect(() => {

@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-import { pct } from '../i18n/format';
+import { pct, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { fleet, rank, type Resource } from '../live/fleet';
 import { go } from '../state/route';
@@ -114,6 +114,7 @@ export function Search() {
 }
 
 function Result({ resource, isOn }: { resource: Resource; isOn: boolean }) {
+  const m = t.value;
   const row = resource.row.value;
   const { status, latest } = resource.live.value;
   const parent = row.parent === null ? undefined : fleet.value.get(row.parent)?.row.value.name;
@@ -121,7 +122,12 @@ function Result({ resource, isOn }: { resource: Resource; isOn: boolean }) {
   useEffect(() => {
     if (isOn) item.current?.scrollIntoView({ block: 'nearest' });
   }, [isOn]);
-  const figures = latest.cpu_ratio === null ? '' : `CPU ${pct(latest.cpu_ratio, 0)}`;
+  const figures =
+    latest.request_rate !== null
+      ? `${short(latest.request_rate)} ${m.requestsPerSecond}`
+      : latest.cpu_ratio === null
+        ? ''
+        : `CPU ${pct(latest.cpu_ratio, 0)}`;
   return (
     <div
       ref={item}

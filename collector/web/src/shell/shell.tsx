@@ -5,9 +5,9 @@ import { computed } from '@preact/signals';
 
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
-import { roots, worst, type Resource } from '../live/fleet';
-import { theme, toggleTheme } from '../state/prefs';
+import { machines, worst, type Resource } from '../live/fleet';
 import { href, path } from '../state/route';
+import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
 import { Announcer } from '../ui/announcer';
 import { Icon, Mark } from '../ui/icon';
@@ -15,14 +15,15 @@ import { look, StatusIcon } from '../ui/parts';
 import { ConnectionBar } from './connection-bar';
 import { isSheetOpen, Keys } from './keys';
 import { isMoreOpen, MorePanel } from './more';
+import { PAGES } from './pages';
 import { isSearchOpen, Search } from './search';
 import { contact, TopBar } from './top-bar';
 
-/** More hosts than this are found by searching. */
+/** More hosts, or services, than this are found by searching. */
 const HOSTS_SHOWN = 12;
 
 const listed = computed(() =>
-  [...roots.value].sort((a, b) => a.row.value.name.localeCompare(b.row.value.name)).slice(0, HOSTS_SHOWN),
+  [...machines.value].sort((a, b) => a.row.value.name.localeCompare(b.row.value.name)).slice(0, HOSTS_SHOWN),
 );
 
 /** The colour of the lighthouse: the worst status, grey when nothing can be said. */
@@ -32,12 +33,12 @@ export function lightClass(): 'ok' | 'warn' | 'crit' | 'unk' {
   return look(status).class;
 }
 
-function HostLink({ resource }: { resource: Resource }) {
+function ResourceLink({ resource, name }: { resource: Resource; name: string }) {
   const to = `/resource/${resource.id}`;
   return (
     <a href={href(to)} aria-current={path.value === to ? 'page' : undefined}>
       <StatusIcon status={resource.live.value.status} size={14} />
-      <span class="ell">{resource.row.value.name}</span>
+      <span class="ell">{name}</span>
     </a>
   );
 }
@@ -75,13 +76,19 @@ function Sidebar() {
         <kbd>Ctrl K</kbd>
       </button>
       <nav class="nav" aria-label={m.menu}>
-        <a href={href('/')} aria-current={path.value === '/' ? 'page' : undefined}>
-          <Icon name="grid" />
-          <span class="ell">{m.overview}</span>
-        </a>
+        {PAGES.map((page) => (
+          <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+            <Icon name={page.icon} />
+            <span class="ell">{m[page.word]}</span>
+          </a>
+        ))}
+        {services.value.length > 0 && <div class="nav-t">{m.kindServices}</div>}
+        {services.value.slice(0, HOSTS_SHOWN).map((resource) => (
+          <ResourceLink key={resource.id} resource={resource} name={serviceName(resource)} />
+        ))}
         {listed.value.length > 0 && <div class="nav-t">{m.hosts}</div>}
         {listed.value.map((resource) => (
-          <HostLink key={resource.id} resource={resource} />
+          <ResourceLink key={resource.id} resource={resource} name={resource.row.value.name} />
         ))}
       </nav>
       <div class="side-foot">
@@ -123,18 +130,12 @@ function TabBar() {
   const m = t.value;
   return (
     <nav class="tabbar" aria-label={m.menu}>
-      <a href={href('/')} aria-current={path.value === '/' ? 'page' : undefined}>
-        <Icon name="grid" size={20} />
-        {m.overview}
-      </a>
-      <button onClick={() => (isSearchOpen.value = true)}>
-        <Icon name="search" size={20} />
-        {m.search}
-      </button>
-      <button onClick={toggleTheme} aria-label={theme.value === 'dark' ? m.themeToLight : m.themeToDark}>
-        <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} size={20} />
-        {m.theme}
-      </button>
+      {PAGES.filter((page) => page.isTab).map((page) => (
+        <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+          <Icon name={page.icon} size={20} />
+          <span class="ell">{m[page.word]}</span>
+        </a>
+      ))}
       <button onClick={() => (isMoreOpen.value = true)}>
         <Icon name="menu" size={20} />
         {m.more}

@@ -2,7 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 
-import { fromParams, zoomFromParams } from '../time/range';
+import { defaultRange, fromParams, zoomFromParams } from '../time/range';
 
 export interface Route {
   path: string;
@@ -29,7 +29,7 @@ export const route = signal<Route>(parse(location.hash));
 
 /** The path alone, so that a changed parameter does not build the page anew. */
 export const path = computed(() => route.value.path);
-export const range = computed(() => fromParams(route.value.params), { name: 'range' });
+export const range = computed(() => fromParams(route.value.params, defaultRange(route.value.path)), { name: 'range' });
 export const zoom = computed(() => zoomFromParams(route.value.params));
 
 /** One parameter of the address. */
@@ -37,11 +37,16 @@ export function param(name: string): string | null {
   return route.value.params.get(name);
 }
 
+/** Pages that show what applications tell: which service and tenant is meant goes along between them. */
+const SCOPED = ['/requests', '/errors', '/events'];
+
 /** The parameters that go along from page to page. */
-function kept(): URLSearchParams {
+function kept(to: string): URLSearchParams {
+  const here = route.peek();
+  const isScoped = SCOPED.includes(here.path) && SCOPED.includes(to);
   const params = new URLSearchParams();
-  for (const name of ['range', 'from', 'to']) {
-    const value = route.peek().params.get(name);
+  for (const name of ['range', 'from', 'to', ...(isScoped ? ['service', 'tenant'] : [])]) {
+    const value = here.params.get(name);
     if (value !== null) params.set(name, value);
   }
   return params;
@@ -51,11 +56,19 @@ function kept(): URLSearchParams {
 export function href(to: string): string {
   // Reads the route so that links follow a changed range.
   void route.value;
-  return format(to, kept());
+  return format(to, kept(to));
+}
+
+/** The same with parameters of its own. */
+export function hrefWith(to: string, own: Record<string, string>): string {
+  void route.value;
+  const params = kept(to);
+  for (const [name, value] of Object.entries(own)) params.set(name, value);
+  return format(to, params);
 }
 
 export function go(to: string): void {
-  location.hash = format(to, kept()).slice(1);
+  location.hash = format(to, kept(to)).slice(1);
 }
 
 /** Changes parameters of this page; null removes one. `isReplace` leaves no step in the history. */

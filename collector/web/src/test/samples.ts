@@ -21,6 +21,9 @@ const NOTHING: Latest = {
   throttled_ratio: null,
   oom_kills: null,
   uptime: null,
+  request_rate: null,
+  error_ratio: null,
+  p95: null,
 };
 
 export function latest(some: Partial<Latest> = {}): Latest {

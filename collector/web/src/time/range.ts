@@ -11,6 +11,8 @@ const DAY = 86_400_000;
 
 export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
 export const DEFAULT_RANGE = '15m';
+/** Pages whose subject is rarer than samples begin with more. */
+const PAGE_RANGES: Record<string, string> = { '/requests': '1h', '/events': '1h', '/errors': '24h', '/health': '24h' };
 /** Nothing shorter can be seen at one sample a second; nothing longer is kept. */
 const SHORTEST_MS = 10 * SECOND;
 const LONGEST_MS = 800 * DAY;
@@ -160,21 +162,26 @@ export function parseRange(text: string, now: number, lang: Lang): Range | null 
   return second && between(at(first, false), at(second, true), now);
 }
 
+/** The range that a page begins with. */
+export function defaultRange(page: string): string {
+  return PAGE_RANGES[page] ?? DEFAULT_RANGE;
+}
+
 /** The range that an address holds; the default when it holds none or a wrong one. */
-export function fromParams(params: URLSearchParams): Range {
+export function fromParams(params: URLSearchParams, usual = DEFAULT_RANGE): Range {
   const from = Date.parse(params.get('from') ?? '');
   const to = Date.parse(params.get('to') ?? '');
   if (from < to) return { kind: 'between', from, to };
-  return { kind: 'last', ms: parseSpan(params.get('range') ?? DEFAULT_RANGE) ?? 15 * MINUTE };
+  return { kind: 'last', ms: parseSpan(params.get('range') ?? usual) ?? parseSpan(usual) ?? 15 * MINUTE };
 }
 
 /** The parameters that say a range in an address; null removes one. */
-export function toParams(range: Range): Record<string, string | null> {
+export function toParams(range: Range, usual = DEFAULT_RANGE): Record<string, string | null> {
   if (range.kind === 'between') {
     return { range: null, from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), zoom: null };
   }
   const text = spanText(range.ms);
-  return { range: text === DEFAULT_RANGE ? null : text, from: null, to: null, zoom: null };
+  return { range: text === usual ? null : text, from: null, to: null, zoom: null };
 }
 
 /** The zoom of an address: two times in milliseconds. */

@@ -1,13 +1,17 @@
 // Why a resource has its status, in words.
 
 import type { Reason } from '../api/types';
-import { age, num, pct, span } from '../i18n/format';
+import { age, millis, num, pct, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import { now } from '../live/feed';
 import type { Resource } from '../live/fleet';
 
 function ratio(value: number | null): string {
   return value === null ? t.value.none : pct(value);
+}
+
+function seconds(value: number | null): string {
+  return value === null ? t.value.none : millis(value * 1000);
 }
 
 export function reasonText(resource: Resource, reason: Reason): string {
@@ -26,6 +30,10 @@ export function reasonText(resource: Resource, reason: Reason): string {
       return m.reasonThrottled(ratio(reason.value));
     case 'oom':
       return m.reasonOom(num(reason.value ?? 0));
+    case 'errors_high':
+      return m.reasonErrors(ratio(reason.value), limit);
+    case 'latency_high':
+      return m.reasonLatency(seconds(reason.value), seconds(reason.threshold));
     default:
       return m.reasonOther(reason.code);
   }

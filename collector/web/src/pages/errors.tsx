@@ -1,0 +1,56 @@
+// Errors of the applications: when, of which types, and the critical logs.
+
+import { useMemo } from 'preact/hooks';
+
+import { told } from '../api/client';
+import { DataChart } from '../chart/chart';
+import { ErrorTypes, TYPES_SHOWN } from '../errors/types';
+import { Logs, LogsHowTo } from '../errors/logs';
+import { lang, t } from '../i18n/index';
+import { useAnswer } from '../live/answer';
+import * as clock from '../live/clock';
+import { isLoaded } from '../live/fleet';
+import { barStep, errorsData, errorsSpec } from '../requests/charts';
+import { Shell } from '../shell/shell';
+import { scopeAt, scopeKey, service, services, shown, tenant } from '../state/scope';
+import { Filters } from '../ui/filters';
+
+const HOUR = 3_600_000;
+
+/** The step of the bars: hours over a day or two, finer over less, coarser over more. */
+function hoursStep(ms: number): number {
+  return ms > 12 * HOUR && ms <= 60 * HOUR ? HOUR : barStep(ms);
+}
+
+function Body() {
+  const key = scopeKey.value;
+  const step = hoursStep(shown.value.ms);
+  const hours = useAnswer(key, shown.value.every, async (signal) => {
+    const scope = scopeAt(clock.now());
+    return { scope, ...(await told.errorHours(scope, step, signal)) };
+  });
+  const types = useAnswer(key, shown.value.every, (signal) =>
+    told.errorTypes(scopeAt(clock.now()), TYPES_SHOWN, signal),
+  );
+  const spec = useMemo(() => errorsSpec(step === HOUR), [lang.value, step]);
+  const bars = useMemo(() => hours.data && errorsData(hours.data, hours.data.scope), [hours.data]);
+  const isQuiet = hours.data?.hours.every((row) => row.requests_failed + row.exceptions + row.log_errors === 0);
+  const isNothing = isQuiet === true && types.data?.length === 0;
+  if (isNothing && services.value.length === 0 && isLoaded.value) return <LogsHowTo />;
+  return (
+    <>
+      <Filters />
+      <DataChart spec={spec} data={bars} failure={hours.failure} onRetry={hours.retry} />
+      <ErrorTypes answer={types} />
+      <Logs />
+    </>
+  );
+}
+
+export function ErrorsPage() {
+  return (
+    <Shell title={t.value.errors} ranges="any">
+      <Body key={`${service.value ?? ''} ${tenant.value ?? ''}`} />
+    </Shell>
+  );
+}
