@@ -9,7 +9,7 @@ names may also stand in the variables `FAROL_TENANT_HEADER` and `FAROL_USER_HEAD
 Where the agent is: `FAROL_SOCKET` (/run/farol/farol.sock); where that is not there, `FAROL_HTTP` (127.0.0.1:4318; a name is
 looked up once, at the start).
 
-Nothing here waits or raises: what cannot be sent at once is dropped. Forks and threads need nothing set up.
+Nothing here waits or raises: what the agent cannot take for seconds is dropped. Forks and threads need nothing set up.
 """
 
 import json
@@ -22,6 +22,10 @@ import time
 PATH_MAX = 400  # characters: the agent keeps 512 bytes of a path
 BYTES_MAX = 8192  # of one request's record
 QUEUE_MAX = 64 * 1024  # bytes that wait for a slow TCP connection; beyond it records are dropped
+LATE_MAX = 2000  # records that wait while the agent's socket is full; beyond it records are dropped
+LATE_BYTES_MAX = 32 * 1024  # of one datagram of such records; more than BYTES_MAX, so that each fits
+LATE_EVERY_S = 0.01  # between two tries to send them
+LATE_S = 5.0  # after which an agent that takes nothing is given up
 READ_EVERY = 16  # records sent over TCP between two looks at the answers, of about 100 bytes each
 RETRY_S = 1.0  # between two tries to reach an agent that is away
 
@@ -46,6 +50,8 @@ class Sender:
         self.socket = None
         self.is_datagram = False
         self.queue = bytearray()
+        self.late = []
+        self.late_lock = threading.Lock()
         self.sent = 0
         self.again_at = again_at
 
@@ -66,18 +72,53 @@ class Sender:
             if len(data) > BYTES_MAX:
                 return
             if sock is not None and self.is_datagram:
+                if self.late:
+                    self.keep(data)
+                    return
                 # One system call sends a datagram whole, from any thread.
-                sock.send(data)
-                return
-            if self.lock.acquire(False):
                 try:
-                    self.send_locked(data)
-                finally:
-                    self.lock.release()
-        except BlockingIOError:
-            pass  # the agent is busy: dropped
+                    sock.send(data)
+                except BlockingIOError:
+                    self.keep(data)
+                return
+            # Held for the length of a system call that does not wait.
+            with self.lock:
+                self.send_locked(data)
         except Exception:
             self.close()
+
+    def keep(self, data):
+        """Keeps a record for later: the socket holds as few as ten datagrams, so a burst has to wait for the agent."""
+        with self.late_lock:
+            if len(self.late) >= LATE_MAX:
+                return
+            self.late.append(data)
+            is_first = len(self.late) == 1
+        if is_first:
+            threading.Thread(target=self.send_late, args=(self.late, self.socket), daemon=True).start()
+
+    def send_late(self, late, sock):
+        """Sends what was kept, many records in a datagram, until nothing is left or nobody takes it."""
+        waited = 0.0
+        while late and waited < LATE_S:
+            time.sleep(LATE_EVERY_S)
+            waited += LATE_EVERY_S
+            try:
+                while late:
+                    count, size = 0, 0
+                    while count < len(late) and size + len(late[count]) < LATE_BYTES_MAX:
+                        size += len(late[count]) + 1
+                        count += 1
+                    sock.send(b"[%s]" % b",".join(late[:count]))
+                    waited = 0.0
+                    del late[:count]
+            except BlockingIOError:
+                pass
+            except Exception:
+                waited = LATE_S
+        if late:
+            with self.late_lock:
+                del late[:]
 
     def close(self):
         sock = self.socket
@@ -92,7 +133,10 @@ class Sender:
         if self.socket is None and not self.open():
             return
         if self.is_datagram:
-            self.socket.send(data)
+            try:
+                self.socket.send(data)
+            except BlockingIOError:
+                self.keep(data)
             return
         self.sent += 1
         if self.sent % READ_EVERY == 1:
@@ -115,11 +159,11 @@ class Sender:
     def open(self):
         if time.monotonic() < self.again_at:
             return False
-        self.again_at = time.monotonic() + RETRY_S
         if os.path.exists(self.path):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             is_datagram = True
         elif self.place is None:
+            self.again_at = time.monotonic() + RETRY_S
             return False
         else:
             sock = socket.socket(self.place[0], socket.SOCK_STREAM)
@@ -131,6 +175,8 @@ class Sender:
         except BlockingIOError:
             pass  # a TCP connection under way: what is sent meanwhile waits in the queue
         except OSError:
+            # Set only now: while one thread connects the others wait for it instead of giving up.
+            self.again_at = time.monotonic() + RETRY_S
             sock.close()
             return False
         self.is_datagram = is_datagram

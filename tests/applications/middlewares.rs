@@ -3,7 +3,7 @@
 use farol_tests::process::project;
 
 use crate::{
-    programs::{django, express, fastapi, h2load},
+    programs::{django, express, fail, fastapi, h2load},
     sidecar::Sidecar,
 };
 
@@ -11,7 +11,7 @@ fn check(mut sidecar: Sidecar, exception: &str, user_route: &str) {
     let app = sidecar.app;
     h2load(&format!("http://{app}/hello"), 4_000, 16, false);
     h2load(&format!("http://{app}/users/7"), 1_000, 8, false);
-    h2load(&format!("http://{app}/boom"), 50, 2, false);
+    fail(app, 50);
     h2load(&format!("http://{app}/slow"), 8, 8, false);
     let answer = sidecar.check_count(5_058);
     assert_eq!(answer["total"]["failed"], 50, "{answer}");

@@ -7,6 +7,7 @@ use std::{
 };
 
 use farol_tests::{
+    http::Client,
     process::{Process, project, setting},
     wait::until,
 };
@@ -35,9 +36,10 @@ pub(crate) type Var<'a> = (&'a str, String);
 /// Django under gunicorn with many workers; through `opentelemetry-instrument` when `is_instrumented`.
 pub(crate) fn django(address: SocketAddr, is_instrumented: bool, vars: &[Var<'_>]) -> Process {
     let workers = WORKERS.to_string();
+    let vars = [vars, &[("DJANGO_SETTINGS_MODULE", "shop_django.settings".to_owned())]].concat();
     let bind = address.to_string();
-    let words = ["--workers", &workers, "--bind", &bind, "--log-level", "warning", "shop_django:application"];
-    start("django", address, if is_instrumented { instrumented("gunicorn") } else { python("gunicorn") }, &words, vars)
+    let words = ["--workers", &workers, "--bind", &bind, "--log-level", "warning", "shop_django.wsgi"];
+    start("django", address, if is_instrumented { instrumented("gunicorn") } else { python("gunicorn") }, &words, &vars)
 }
 
 /// `FastAPI` under uvicorn with two workers.
@@ -89,6 +91,13 @@ pub(crate) fn h2load(url: &str, count: u64, clients: u64, is_h2: bool) {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let wanted = format!("{count} total, {count} started, {count} done");
     assert!(printed.contains(&wanted), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Asks for what fails, each time over a new connection: some servers close theirs after an exception.
+pub(crate) fn fail(app: SocketAddr, count: u64) {
+    for _ in 0..count {
+        assert_eq!(Client::new(app).get("/boom").status, 500);
+    }
 }
 
 /// Loads for some seconds; gives how many requests were answered.

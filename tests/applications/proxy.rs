@@ -50,6 +50,6 @@ fn a_missing_application_is_told_in_words() {
     let mut sidecar = proxied("nobody");
     let answer = farol_tests::http::Client::new(sidecar.front).get("/");
     assert_eq!(answer.status, 502);
-    assert!(answer.text().contains("8001"), "{}", answer.text());
+    assert!(answer.text().contains("accepts no connections"), "{}", answer.text());
     assert_eq!(sidecar.check_count(1)["total"]["failed"], 1);
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    programs::{Var, django, express, fastapi, h2load},
+    programs::{Var, django, express, fail, fastapi, h2load},
     sidecar::Sidecar,
 };
 
@@ -15,7 +15,6 @@ fn exporting(http: SocketAddr, service: &str) -> Vec<Var<'static>> {
         ("OTEL_BSP_SCHEDULE_DELAY", "200".to_owned()),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "100000".to_owned()),
         ("OTEL_METRIC_EXPORT_INTERVAL", "500".to_owned()),
-        ("DJANGO_SETTINGS_MODULE", "shop_django".to_owned()),
     ]
     .into()
 }
@@ -24,7 +23,7 @@ fn check(mut sidecar: Sidecar, exception: &str, route: &str) {
     let app = sidecar.app;
     h2load(&format!("http://{app}/hello"), 1_000, 8, false);
     h2load(&format!("http://{app}/users/7"), 500, 4, false);
-    h2load(&format!("http://{app}/boom"), 20, 2, false);
+    fail(app, 20);
     let answer = sidecar.check_count(1_520);
     assert_eq!(answer["total"]["failed"], 20, "{answer}");
     assert_eq!(sidecar.endpoint("GET", route)["count"], 500);

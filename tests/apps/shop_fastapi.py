@@ -7,9 +7,9 @@ from fastapi.responses import PlainTextResponse
 
 app = FastAPI()
 if os.environ.get("SHOP_MIDDLEWARE"):
-    from farol_asgi import FarolMiddleware
+    from farol_asgi import Middleware
 
-    app.add_middleware(FarolMiddleware)
+    app.add_middleware(Middleware)
 
 
 @app.get("/hello", response_class=PlainTextResponse)

@@ -25,6 +25,22 @@ pub fn fold(path: &str) -> String {
     route
 }
 
+/// A framework's own template with its parameters in braces: Django's `<int:id>` and Express' `:id` become `{id}`. Regular
+/// expressions stay as they are.
+#[must_use]
+pub fn template(route: &str) -> String {
+    if !route.contains(['<', ':']) || route.contains(['(', '^', '\\']) {
+        return route.to_owned();
+    }
+    let parameter = |segment: &str| {
+        let name =
+            segment.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).map(|rest| rest.rsplit(':').next().unwrap_or(rest));
+        let name = name.or_else(|| segment.strip_prefix(':').map(|rest| rest.trim_end_matches(['?', '+', '*'])));
+        name.filter(|name| !name.is_empty()).map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}"))
+    };
+    route.split('/').map(parameter).collect::<Vec<_>>().join("/")
+}
+
 fn word(segment: &str) -> &str {
     let bytes = segment.as_bytes();
     let all = |is: fn(&u8) -> bool| bytes.iter().all(is);
@@ -91,6 +107,20 @@ mod tests {
             ("/api/v1/very-long-name-of-an-endpoint", "/api/v1/very-long-name-of-an-endpoint"),
         ] {
             assert_eq!(fold(path), route);
+        }
+    }
+
+    #[test]
+    fn parameters_of_frameworks_are_written_alike() {
+        for (route, told) in [
+            ("users/<int:id>/x", "users/{id}/x"),
+            ("/users/:id?", "/users/{id}"),
+            ("/a/<slug>", "/a/{slug}"),
+            ("/a/b:c", "/a/b:c"),
+            ("/a/:", "/a/:"),
+            (r"^a/(?P<id>\d+)$", r"^a/(?P<id>\d+)$"),
+        ] {
+            assert_eq!(template(route), told);
         }
     }
 

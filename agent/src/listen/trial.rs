@@ -65,7 +65,7 @@ impl Trial {
         let groups = self.context.inlet.open().drain(&mut self.recorder, self.own, true);
         let tables = self.recorder.tables().0;
         let records = groups.into_iter().map(|records| {
-            let resource = &tables[usize::try_from(records.resource).unwrap()].resource;
+            let resource = &tables[usize::try_from(records.resource).expect("a place in a table")].resource;
             (resource.key.clone(), records)
         });
         let records = records.collect();

@@ -21,13 +21,17 @@ class Datagrams:
         self.socket.bind(path)
         self.socket.settimeout(0.05)
         self.is_open = True
+        self.is_reading = threading.Event()
+        self.is_reading.set()
         self.thread = threading.Thread(target=self.serve)
         self.thread.start()
 
     def serve(self):
         while self.is_open:
+            self.is_reading.wait()
             try:
-                self.records.append(json.loads(self.socket.recv(65536)))
+                told = json.loads(self.socket.recv(65536))
+                self.records.extend(told if isinstance(told, list) else [told])
             except TimeoutError:
                 pass
 

@@ -211,6 +211,21 @@ class Senders(unittest.TestCase):
                 wait_for(lambda: len(agent.records) >= 5)
                 self.assertEqual(sorted(record["n"] for record in agent.records), [1, 2, 3, 4, 5])
 
+    def test_a_burst_waits_for_an_agent_that_is_busy(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "farol.sock")
+            sender = self.sender(path, "127.0.0.1:1")
+            with Datagrams(path) as agent:
+                agent.is_reading.clear()
+                threads = [threading.Thread(target=lambda: [sender.send({"n": n}) for n in range(250)]) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                agent.is_reading.set()
+                wait_for(lambda: len(agent.records) >= 1000)
+                self.assertEqual(sorted(record["n"] for record in agent.records), sorted(list(range(250)) * 4))
+
     def test_an_agent_that_comes_back_is_found(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "farol.sock")

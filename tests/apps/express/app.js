@@ -5,8 +5,8 @@ const express = require("express");
 
 const app = express();
 app.disable("x-powered-by");
-if (process.env.SHOP_MIDDLEWARE) {
-  const farol = require(process.env.SHOP_MIDDLEWARE);
+const farol = process.env.SHOP_MIDDLEWARE && require(process.env.SHOP_MIDDLEWARE);
+if (farol) {
   app.use(farol());
 }
 app.get("/hello", (request, response) => response.type("text").send("hello"));
@@ -15,6 +15,9 @@ app.get("/slow", (request, response) => setTimeout(() => response.type("text").s
 app.get("/boom", () => {
   throw new TypeError("missing on purpose");
 });
+if (farol) {
+  app.use(farol.errors);
+}
 app.use((error, request, response, next) => (response.headersSent ? next(error) : response.status(500).send("failed")));
 const [port, host] = process.argv.slice(2);
 const server = app.listen(Number(port), host);

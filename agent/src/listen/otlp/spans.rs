@@ -134,10 +134,10 @@ fn route_of(span: &Span<'_>, path: &str, status: u16) -> String {
     if path.is_empty() && name.starts_with('/') { route::fold(name) } else { String::new() }
 }
 
-/// Some frameworks write routes without the first slash. Patterns stay as they are.
+/// Some frameworks write routes without the first slash, and parameters in their own way. Patterns stay as they are.
 pub(super) fn with_slash(route: &str) -> String {
-    let route = cut(route, TEXT_BYTES_MAX);
-    if route.is_empty() || route.starts_with(['/', '^', '*', '(']) { route.to_owned() } else { format!("/{route}") }
+    let route = route::template(cut(route, TEXT_BYTES_MAX));
+    if route.is_empty() || route.starts_with(['/', '^', '*', '(']) { route } else { format!("/{route}") }
 }
 
 /// The path and query of an address.
@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn routes_begin_with_a_slash_and_patterns_stay() {
-        for (route, told) in [("users/<int:id>", "/users/<int:id>"), ("/a", "/a"), ("^a/(\\d+)$", "^a/(\\d+)$"), ("", "")] {
+        for (route, told) in
+            [("users/<int:id>", "/users/{id}"), ("/a/:b", "/a/{b}"), ("/a", "/a"), ("^a/(\\d+)$", "^a/(\\d+)$"), ("", "")]
+        {
             assert_eq!(with_slash(route), told);
         }
     }

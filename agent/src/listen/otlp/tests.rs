@@ -118,7 +118,7 @@ fn a_span_tells_route_user_tenant_and_failure_as_well_as_it_can() {
         ("GET", NO_ROUTE, 404, 1, 0),
         ("GET", "/a/{id}", 500, 1, 1),
         ("GET", "/b/{id}", 200, 1, 1),
-        ("GET", "/users/<id>", 204, 1, 0),
+        ("GET", "/users/{id}", 204, 1, 0),
     ];
     assert_eq!(rows(&records), expected);
     let first = &records.recent[0];

@@ -75,7 +75,7 @@ fn value(values: &[(String, f64)], name: &str) -> Option<f64> {
 #[test]
 fn a_page_is_asked_for_and_read() {
     let mut bytes = head("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    bytes.extend_from_slice(include_bytes!("fixtures/openmetrics.txt"));
+    bytes.extend_from_slice(include_bytes!("../../../../tests/fixtures/scrape/openmetrics.txt"));
     let (outcome, values, request) = scrape_of(bytes);
     assert_eq!(outcome, "27");
     assert!(request.starts_with("GET /metrics?x=1 HTTP/1.1\r\n"), "{request}");

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{config::list::Item as _, intake::Settings, recorder::Recorder};
 
-const CLASSIC: &str = include_str!("../fixtures/classic.txt");
-const CLASSIC_LATER: &str = include_str!("../fixtures/classic-later.txt");
-const OPENMETRICS: &str = include_str!("../fixtures/openmetrics.txt");
-const NODE_EXPORTER: &str = include_str!("../fixtures/node-exporter.txt");
+const CLASSIC: &str = include_str!("../../../../../tests/fixtures/scrape/classic.txt");
+const CLASSIC_LATER: &str = include_str!("../../../../../tests/fixtures/scrape/classic-later.txt");
+const OPENMETRICS: &str = include_str!("../../../../../tests/fixtures/scrape/openmetrics.txt");
+const NODE_EXPORTER: &str = include_str!("../../../../../tests/fixtures/scrape/node-exporter.txt");
 
 struct Bench {
     scrape: Scrape,
