@@ -232,7 +232,8 @@ fn records_that_cannot_be_are_refused_with_a_reason() {
         let decoded = decode(&encode(&batch)).map_err(|error| error.to_string())?;
         check_shape(&decoded, &Tables::default()).map_err(|error| error.to_string())
     };
-    let reasons: [(fn(&mut Records), &str); 6] = [
+    type Change = fn(&mut Records);
+    let reasons: [(Change, &str); 6] = [
         (|_| {}, "not in the tables"),
         (|records| records.requests.push(RequestSummary::default()), "counts none"),
         (|records| records.requests.push(RequestSummary { count: 1, ..RequestSummary::default() }), "sketch"),
