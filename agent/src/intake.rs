@@ -277,6 +277,11 @@ impl Intake {
         self.count_metric(kept);
     }
 
+    /// Says that a gauge has no value any more, until it is set again.
+    pub fn unknown(&mut self, label: &Label<'_>) {
+        self.series.unknown(label);
+    }
+
     /// Moves a gauge by `delta`.
     pub fn gauge_by(&mut self, label: &Label<'_>, delta: f64) {
         let kept = self.series.gauge_by(label, delta);

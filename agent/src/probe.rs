@@ -338,7 +338,9 @@ impl Gauge {
     fn tell(&self, context: &Context) {
         let attributes: Vec<(&str, &str)> = self.attributes.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let label = Label { name: self.metric.name, unit: self.metric.unit, attributes: &attributes };
-        context.inlet.open().gauge(&label, self.value);
+        let mut intake = context.inlet.open();
+        // What could not be measured is no value: the last one must not stand for it.
+        if self.value.is_nan() { intake.unknown(&label) } else { intake.gauge(&label, self.value) }
     }
 }
 

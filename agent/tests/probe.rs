@@ -219,7 +219,7 @@ fn postgres_tells_the_statistics_of_its_databases() {
             if let Some(size) = of("postgresql.db_size", Some("app")) {
                 assert!(size > 1e6, "{size}");
                 assert_eq!(of("postgresql.backends", Some("app")), Some(1.0), "the probe's own");
-                assert!(of("postgresql.db_size", Some("postgres")).is_some_and(f64::is_nan), "it may not connect there");
+                assert!(of("postgresql.db_size", Some("postgres")).is_none_or(f64::is_nan), "it may not connect there");
                 assert_eq!(of("postgresql.connection.max", None), Some(20.0));
                 assert_eq!(of("farol.check.state", None), Some(1.0));
                 break;

@@ -26,6 +26,7 @@ use farol_collector::{
     ingest::{Ingest, routes::routes},
     live::Live,
     push::{Push, feed},
+    service::{self, Services},
     state::State,
 };
 use farol_shared::secret::Secret;
@@ -118,7 +119,8 @@ impl Plan {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(live, access.clone(), Arc::<SimClock>::clone(&clock), 10);
         let (shown, queue) = mpsc::channel(feed::QUEUE_MAX);
-        tokio::spawn(feed::deliver(push.clone(), queue));
+        let services = service::start(&Services::default());
+        tokio::spawn(feed::deliver(push.clone(), services, queue));
         let ingest = Ingest::new(store.clone(), push, clock, shown);
         self.store.replace(Some(store));
         let inside = Arc::clone(&self.inside);

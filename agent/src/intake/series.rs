@@ -129,6 +129,14 @@ impl AppSeries {
         self.change_gauge(label, value, |_| value)
     }
 
+    /// Says that a gauge has no value any more, until it is set again. One that is not kept stays so.
+    pub(super) fn unknown(&mut self, label: &Label<'_>) {
+        let hash = self.hash(label);
+        if let Some(Entry { state: State::Gauge(value), .. }) = self.entries.get_mut(&hash).filter(|entry| entry.is(label)) {
+            *value = f64::NAN;
+        }
+    }
+
     /// Moves a gauge.
     pub(super) fn gauge_by(&mut self, label: &Label<'_>, delta: f64) -> Result<(), Cause> {
         self.change_gauge(label, delta, |old| old + delta)

@@ -216,6 +216,23 @@ fn checks_belong_to_the_own_resource() {
 }
 
 #[test]
+fn a_gauge_without_a_value_is_not_told_until_it_is_set_again() {
+    let mut bench = Bench::new();
+    let label = Label { name: "latency", unit: "s", attributes: &[] };
+    bench.intake.unknown(&label);
+    bench.intake.gauge(&label, 1.5);
+    bench.drain();
+    assert_eq!(bench.value("latency", ""), Some(1.5));
+    bench.intake.unknown(&label);
+    bench.drain();
+    assert_eq!(bench.value("latency", ""), None);
+    bench.intake.gauge(&label, 2.5);
+    bench.drain();
+    assert_eq!(bench.value("latency", ""), Some(2.5));
+    assert_eq!(bench.value(catalog::AGENT_RECORDS_DROPPED.name, "malformed"), None, "nothing was dropped");
+}
+
+#[test]
 fn what_receivers_take_is_told() {
     let mut bench = Bench::new();
     bench.intake.received("statsd", 3);
