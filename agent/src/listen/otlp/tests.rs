@@ -54,7 +54,7 @@ fn rows(records: &Records) -> Vec<(&str, &str, u16, u64, u64)> {
 fn server_spans_of_both_conventions_become_the_same_requests() {
     for sample in [OLD_TRACES, STABLE_TRACES] {
         let records = taken(Signal::Traces, sample).records("shop");
-        let expected = [("GET", NO_ROUTE, 404, 1, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/<int:i>", 200, 2, 0)];
+        let expected = [("GET", NO_ROUTE, 404, 1, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/{i}", 200, 2, 0)];
         assert_eq!(rows(&records), expected);
         let first = &records.recent[0];
         assert_eq!(first.path, "/users/7");
@@ -73,7 +73,7 @@ fn histograms_become_requests_only_while_no_spans_come() {
         let mut alone = taken(Signal::Metrics, metrics);
         let (mut records, values) = alone.drain();
         let shop = records.remove("service:shop").unwrap();
-        let expected = [("GET", NO_ROUTE, 404, 1, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/<int:i>", 200, 2, 0)];
+        let expected = [("GET", NO_ROUTE, 404, 1, 0), ("GET", "/boom", 500, 1, 1), ("GET", "/users/{i}", 200, 2, 0)];
         assert_eq!(rows(&shop), expected);
         assert!((0.0027..=0.003).contains(&shop.requests[2].sum_s), "the sum is right: {}", shop.requests[2].sum_s);
         assert!(values.keys().any(|name| name.starts_with("http.server.active_requests{") && name.contains("service.name=shop")));
