@@ -118,12 +118,16 @@ impl Inlet {
 pub fn start(services: &Services) -> Inlet {
     let (queue, mut waiting) = mpsc::channel::<Told>(QUEUE_MAX);
     let stage = services.clone();
-    // Taking sketches and payloads apart may take milliseconds, which the runtime has not.
-    tokio::task::spawn_blocking(move || {
+    // Taking sketches and payloads apart may take milliseconds, which the runtime has not. A thread of its own, as a task of
+    // the runtime that never ends would hold up simulated time.
+    let taking = std::thread::Builder::new().name("services".to_owned()).spawn(move || {
         while let Some(told) = waiting.blocking_recv() {
             stage.take(&told.committed, told.arrival);
         }
     });
+    if let Err(error) = taking {
+        tracing::error!(target: "service", %error, "no thread for the figures of services");
+    }
     Inlet { services: services.clone(), queue }
 }
 
