@@ -277,6 +277,11 @@ fn mariadb_greets_and_lets_in_or_not() {
 #[test]
 fn rabbitmq_starts_and_lets_in_or_not() {
     let (dir, port) = (dir_of("rabbitmq"), free_port());
+    // RabbitMQ would start one that outlives it.
+    let mapper_port = free_port();
+    let mut mapper = as_user("rabbitmq", "/usr/bin/epmd");
+    mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+    let _mapper = start(&mut mapper, dir_of("rabbitmq"), mapper_port);
     let path = |name: &str| dir.path().join(name);
     fs::write(path("conf"), "loopback_users = none\n").unwrap();
     let mut command = as_user("rabbitmq", "/usr/lib/rabbitmq/bin/rabbitmq-server");
@@ -286,7 +291,7 @@ fn rabbitmq_starts_and_lets_in_or_not() {
         .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
         .env("RABBITMQ_NODE_PORT", port.to_string())
         .env("RABBITMQ_DIST_PORT", free_port().to_string())
-        .env("ERL_EPMD_PORT", free_port().to_string())
+        .env("ERL_EPMD_PORT", mapper_port.to_string())
         .env("RABBITMQ_MNESIA_BASE", path("data"))
         .env("RABBITMQ_LOG_BASE", path("logs"))
         .env("RABBITMQ_CONFIG_FILE", path("conf"))
