@@ -16,6 +16,7 @@ pub mod live;
 pub mod number;
 pub mod page;
 pub mod problem;
+pub mod pull;
 pub mod push;
 pub mod run;
 pub mod self_watch;

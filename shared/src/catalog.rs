@@ -121,6 +121,60 @@ catalog! {
     CAMPAIGNS_OPENED = "farol.campaigns.opened", "{message}", Gauge, [], "Messages of campaigns that were opened: the newest `CampaignUpdate` of each campaign of the last seven days, added up.";
     CAMPAIGNS_CLICKED = "farol.campaigns.clicked", "{message}", Gauge, [], "Messages of campaigns in which a link was clicked: the newest `CampaignUpdate` of each campaign of the last seven days, added up.";
 
+    INTEGRATION_UP = "farol.integration.up", "1", Gauge, [], "Whether the last poll of an outside system brought an answer: 1 or 0.";
+    INTEGRATION_POLL_DURATION = "farol.integration.poll.duration", "s", Gauge, [], "How long the last poll of an outside system took.";
+    USERS_ONLINE = "farol.users.online", "{user}", Gauge, [], "People on the site now, as the source counts them: Redis, Plausible, Fathom or Umami.";
+
+    // Sentry.
+    SENTRY_CRASH_FREE = "sentry.crash_free_ratio", "1", Gauge, ["farol.subject", "farol.window"], "Share of users or sessions without a crash, over the last hour (1h) or day (24h).";
+    SENTRY_ISSUES = "sentry.issues", "{issue}", Gauge, ["farol.issue.state"], "Issues by state: new_1h, new_24h, regressed, recurring, unresolved, escalating. At most as many as Sentry counts.";
+    SENTRY_TRANSACTION_DURATION = "sentry.transaction.duration", "s", Gauge, ["farol.statistic"], "Duration of transactions over the last hour: mean, p95, p99; the mean also minute by minute.";
+    SENTRY_TRANSACTION_FAILURES = "sentry.transaction.failure_ratio", "1", Gauge, [], "Share of the transactions of the last hour that failed, as Sentry judges.";
+    // End of Sentry.
+
+    // Redis.
+    REDIS_KEYSPACE_HITS = "redis.keyspace.hits", "{hit}", Counter, [], "Look-ups that found their key.";
+    REDIS_KEYSPACE_MISSES = "redis.keyspace.misses", "{miss}", Counter, [], "Look-ups that did not find their key.";
+    REDIS_HIT_RATIO = "redis.hit_ratio", "1", Gauge, [], "Share of the look-ups since the poll before that found their key. Missing when there were none.";
+    REDIS_MEMORY_USED = "redis.memory.used", "By", Gauge, [], "Memory that Redis allocated.";
+    REDIS_MEMORY_LIMIT = "redis.memory.limit", "By", Gauge, [], "Memory that Redis may use: maxmemory, else all of its machine.";
+    REDIS_CLIENTS_CONNECTED = "redis.clients.connected", "{client}", Gauge, [], "Connected clients.";
+    REDIS_KEYS = "redis.keys", "{key}", Gauge, [], "Keys of all databases.";
+    REDIS_COMMANDS = "redis.commands.processed", "{command}", Counter, [], "Commands that Redis processed.";
+    REDIS_KEYS_EVICTED = "redis.keys.evicted", "{key}", Counter, [], "Keys removed for want of memory.";
+    REDIS_KEYS_EXPIRED = "redis.keys.expired", "{key}", Counter, [], "Keys removed because their time was over.";
+    REDIS_PING_DURATION = "redis.ping.duration", "s", Gauge, [], "Time from sending PING to its answer.";
+    // End of Redis.
+
+    // RabbitMQ.
+    RABBITMQ_MESSAGES = "rabbitmq.messages", "{message}", Gauge, ["rabbitmq.message.state"], "Messages of all queues by state: ready, unacknowledged.";
+    RABBITMQ_MESSAGE_CURRENT = "rabbitmq.message.current", "{message}", Gauge, ["rabbitmq.vhost.name", "rabbitmq.queue.name", "rabbitmq.message.state"], "Messages of a queue by state: ready, unacknowledged.";
+    RABBITMQ_CONSUMER_COUNT = "rabbitmq.consumer.count", "{consumer}", Gauge, ["rabbitmq.vhost.name", "rabbitmq.queue.name"], "Consumers of a queue.";
+    RABBITMQ_PUBLISH_RATE = "rabbitmq.message.publish_rate", "{message}/s", Gauge, [], "Messages published a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_ACK_RATE = "rabbitmq.message.ack_rate", "{message}/s", Gauge, [], "Messages acknowledged a second, all queues, as RabbitMQ computes it.";
+    // End of RabbitMQ.
+
+    // Celery.
+    CELERY_QUEUE_LENGTH = "celery.queue.length", "{task}", Gauge, ["celery.queue"], "Tasks that wait in a queue, all priorities together.";
+    CELERY_QUEUED = "celery.queued", "{task}", Gauge, [], "Tasks that wait in all queues.";
+    CELERY_WORKERS_ONLINE = "celery.workers.online", "{worker}", Gauge, [], "Workers whose heartbeat was heard of late.";
+    CELERY_TASKS_ACTIVE = "celery.tasks.active", "{task}", Gauge, [], "Tasks that workers run at this moment.";
+    CELERY_TASKS_FINISHED = "celery.tasks.finished", "{task}", Counter, ["celery.task.state"], "Runs of tasks by how they ended: succeeded, failed, retried.";
+    CELERY_TASK_DURATION = "celery.task.duration", "s", Gauge, ["farol.statistic"], "Run time of the tasks of the last five minutes: mean, p50, p95.";
+    // End of Celery.
+
+    // Hosting.
+    HOSTING_CPU_UTILIZATION = "hosting.cpu.utilization", "1", Gauge, ["farol.target"], "CPU of a machine or service in use against its limit, as its provider tells.";
+    HOSTING_MEMORY_UTILIZATION = "hosting.memory.utilization", "1", Gauge, ["farol.target"], "Memory of a machine or service in use against its limit, as its provider tells.";
+    HOSTING_NETWORK_IO = "hosting.network.io", "By/s", Gauge, ["farol.target", "network.io.direction"], "Bytes received or transmitted a second, as the provider tells.";
+    // End of hosting.
+
+    // Uptime.
+    // End of uptime.
+
+    // PostgreSQL.
+    // End of PostgreSQL.
+
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";
     COLLECTOR_SAMPLES = "farol.collector.ingest.samples", "{sample}", Counter, [], "Samples stored.";
     COLLECTOR_COMMITS = "farol.collector.store.commits", "{commit}", Counter, [], "Transactions that put batches on disk.";
