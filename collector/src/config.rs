@@ -13,6 +13,8 @@ use farol_shared::{
     secret::Secret,
 };
 
+use crate::pull::Declared;
+
 mod options;
 mod written;
 
@@ -37,6 +39,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Bounds of the HTTP listener.
     pub http: HttpSettings,
+    /// Instances of integrations, by kind.
+    pub pull: Vec<Declared>,
 }
 
 /// Settings of sign-in and tokens.

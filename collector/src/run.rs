@@ -22,6 +22,7 @@ use crate::{
     config::Settings,
     ingest::Ingest,
     live::Live,
+    pull::Pull,
     push::{Push, feed},
     self_watch::{Own, SelfWatch, report_own},
     service::{self, Services, feedback},
@@ -153,11 +154,14 @@ impl Stages {
         let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
         let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
         beating.push(tokio::spawn(told));
+        let pull = Pull::new(&settings.pull, &store, clock.now_ms());
+        beating.extend(pull.start(&store, &ingest, &clock));
         let started_ms = clock.now_ms();
         let parts = Parts {
             store: store.clone(),
             live,
             services,
+            pull,
             push: push.clone(),
             ingest,
             access,

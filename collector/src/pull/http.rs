@@ -235,7 +235,8 @@ impl Answer {
         let text = self.header("retry-after")?.trim();
         let wait = match text.parse::<f64>() {
             Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-            Err(_) => http_date(text)?.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO),
+            // Against the system's own clock, as the answer tells it: ours may differ.
+            Err(_) => http_date(text)?.duration_since(http_date(self.header("date")?)?).unwrap_or(Duration::ZERO),
         };
         Some(wait.min(RETRY_AFTER_MAX))
     }
@@ -381,7 +382,9 @@ mod tests {
     fn retry_after_comes_in_seconds_or_as_a_date() {
         assert_eq!(answer(429, &[("retry-after", "7")], "").retry_after(), Some(Duration::from_secs(7)));
         assert_eq!(answer(429, &[("retry-after", "99999999")], "").retry_after(), Some(RETRY_AFTER_MAX));
-        assert_eq!(answer(429, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], "").retry_after(), Some(Duration::ZERO));
+        let date = ("date", "Sun, 06 Nov 1994 08:49:07 GMT");
+        let told = answer(429, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), date], "").retry_after();
+        assert_eq!(told, Some(Duration::from_secs(30)));
         assert_eq!(answer(429, &[("retry-after", "soon")], "").retry_after(), None);
         assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), UNIX_EPOCH.checked_add(Duration::from_secs(784_111_777)));
         assert_eq!(http_date("Thu, 29 Feb 2024 00:00:00 GMT"), UNIX_EPOCH.checked_add(Duration::from_secs(1_709_164_800)));
