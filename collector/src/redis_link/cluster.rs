@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use redis::Value;
 
-use super::{Address, Link, NODES_MAX, Node, Target};
+use super::{ADDRESSES_MAX, Address, Link, NODES_MAX, Node, Target};
 use crate::pull::PollError;
 
 /// How many slots the keys of a Cluster are spread over.
@@ -84,7 +84,8 @@ impl Target {
     /// Asks one node after the other for the slots, and connects to all that hold some.
     pub(super) async fn find_primaries(&self, addresses: &[Address], within: Duration) -> Result<Link, PollError> {
         let mut last = None;
-        for address in addresses {
+        let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();
+        for address in addresses.iter().chain(known.iter().filter(|known| !addresses.contains(known))) {
             match self.primaries_by(address, within).await {
                 Ok(link) => return Ok(link),
                 Err(error) => last = Some(error),
@@ -123,6 +124,10 @@ impl Target {
         if nodes.is_empty() {
             let why = unreached.pop().map(|(_, error)| error);
             return Err(why.unwrap_or_else(|| PollError::unreachable("no node of the cluster can be reached")));
+        }
+        if let Ok(mut known) = self.known.lock() {
+            known.clear();
+            known.extend(nodes.iter().map(|node| node.address().clone()).take(ADDRESSES_MAX));
         }
         let first = nodes.remove(0);
         Ok(Link { first, others: nodes, slots: ranges.into_iter().map(|(slots, _)| slots).collect(), unreached })

@@ -2,6 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::{ANSWER_BYTES_MAX, bounded::TOO_LARGE};
 use crate::pull::PollError;
 
 /// Whether the server does not offer a command at all, or not to this user: what it is for is hidden, not broken.
@@ -41,6 +42,9 @@ pub fn told(error: &RedisError, command: &str) -> PollError {
         ("MOVED" | "ASK", _) => PollError::bad_answer("this Redis is part of a cluster: write cluster = true"),
         ("CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "READONLY", _) => {
             PollError::unreachable(format!("Redis says {code} {detail}"))
+        }
+        (_, ErrorKind::Io) if error.to_string().contains(TOO_LARGE) => {
+            PollError::bad_answer(format!("the answer to {command} is larger than {} MiB", ANSWER_BYTES_MAX >> 20))
         }
         (_, ErrorKind::Io) => PollError::unreachable(broken(error, command)),
         _ if detail.contains("max number of clients") => PollError::unreachable(

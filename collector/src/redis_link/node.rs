@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Address, error};
+use super::{Address, bounded::Bounded, error};
 use crate::pull::PollError;
 
 /// What the server's list of clients calls us.
@@ -74,7 +74,7 @@ impl Node {
         within: Duration,
     ) -> Result<Self, PollError> {
         let connecting = async {
-            let stream = open(address, tls).await?;
+            let stream = Bounded::of(open(address, tls).await?);
             // redis-rs would give up after half a second, which a slow command or network takes.
             let config = AsyncConnectionConfig::new().set_response_timeout(Some(within));
             let (connection, driver) = MultiplexedConnection::new_with_config(user, stream, config)
@@ -191,7 +191,7 @@ pub(super) async fn subscriber(
 }
 
 /// Either kind of stream below Redis' protocol.
-trait Duplex: AsyncRead + AsyncWrite + Send {}
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
 async fn open(address: &Address, tls: Option<&Tls>) -> Result<Pin<Box<dyn Duplex>>, PollError> {
