@@ -1,3 +1,6 @@
 //! Integrations against real servers, and against fakes of vendors that cannot be had, in every kind of trouble.
 
 mod faults;
+mod online_users;
+mod redis;
+mod redis_link;
