@@ -15,5 +15,7 @@ pub mod kept;
 pub mod live;
 pub mod load;
 pub mod process;
+pub mod rabbitmq_server;
 pub mod random;
+pub mod server_process;
 pub mod wait;
