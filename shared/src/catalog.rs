@@ -152,6 +152,13 @@ catalog! {
     RABBITMQ_CONSUMER_COUNT = "rabbitmq.consumer.count", "{consumer}", Gauge, ["rabbitmq.vhost.name", "rabbitmq.queue.name"], "Consumers of a queue.";
     RABBITMQ_PUBLISH_RATE = "rabbitmq.message.publish_rate", "{message}/s", Gauge, [], "Messages published a second, all queues, as RabbitMQ computes it.";
     RABBITMQ_ACK_RATE = "rabbitmq.message.ack_rate", "{message}/s", Gauge, [], "Messages acknowledged a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_DELIVER_RATE = "rabbitmq.message.deliver_rate", "{message}/s", Gauge, [], "Messages handed to consumers a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_QUEUES = "rabbitmq.queues", "{queue}", Gauge, [], "Queues of the broker, or of the virtual host that is watched.";
+    RABBITMQ_CONNECTIONS = "rabbitmq.connections", "{connection}", Gauge, [], "Connections to the broker.";
+    RABBITMQ_ALARMS = "rabbitmq.alarms", "{alarm}", Gauge, [], "Alarms of all nodes, for memory or disk: while there is one, the broker takes no messages.";
+    RABBITMQ_NODE_MEMORY_USED = "rabbitmq.node.memory.used", "By", Gauge, ["rabbitmq.node.name"], "Memory that a node of RabbitMQ uses.";
+    RABBITMQ_NODE_MEMORY_LIMIT = "rabbitmq.node.memory.limit", "By", Gauge, ["rabbitmq.node.name"], "Memory above which a node of RabbitMQ takes no messages.";
+    RABBITMQ_NODE_DISK_FREE = "rabbitmq.node.disk.free", "By", Gauge, ["rabbitmq.node.name"], "Free space on the disk of a node of RabbitMQ.";
     // End of RabbitMQ.
 
     // Celery.
