@@ -180,6 +180,20 @@ catalog! {
     // End of uptime.
 
     // PostgreSQL.
+    POSTGRES_CONNECTIONS = "postgresql.connections", "{connection}", Gauge, ["postgresql.connection.state"], "Connections of clients to a PostgreSQL server by state: active, idle, idle_in_transaction, other.";
+    POSTGRES_CACHE_HIT_RATIO = "postgresql.cache.hit_ratio", "1", Gauge, [], "Share of blocks that were found in PostgreSQL's own cache since the poll before; missing while none were read.";
+    POSTGRES_BLOCKS_HIT = "postgresql.blks_hit", "{block}", Counter, ["db.namespace"], "Blocks of a database that were found in the cache.";
+    POSTGRES_BLOCKS_READ = "postgresql.blks_read", "{block}", Counter, ["db.namespace"], "Blocks of a database that were not found in the cache.";
+    POSTGRES_COMMITS = "postgresql.commits", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were committed.";
+    POSTGRES_ROLLBACKS = "postgresql.rollbacks", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were rolled back.";
+    POSTGRES_DEADLOCKS = "postgresql.deadlocks", "{deadlock}", Counter, ["db.namespace"], "Deadlocks found in a database.";
+    POSTGRES_TEMP_IO = "postgresql.temp.io", "By", Counter, ["db.namespace"], "Bytes written to temporary files for queries of a database.";
+    POSTGRES_LONGEST_QUERY = "postgresql.query.longest", "s", Gauge, [], "Age of the oldest query that runs now; 0 when none does.";
+    POSTGRES_LONGEST_IDLE = "postgresql.transaction.idle.longest", "s", Gauge, [], "How long a session has been idle inside an open transaction, the longest; 0 when none is.";
+    POSTGRES_LOCKS_WAITING = "postgresql.locks.waiting", "{lock}", Gauge, [], "Locks that sessions wait for.";
+    POSTGRES_REPLICATION_LAG = "postgresql.replication.lag", "s", Gauge, ["postgresql.replication.client"], "How far a replica is behind, as its primary sees it.";
+    POSTGRES_REPLICATION_DELAY = "postgresql.replication.data_delay", "By", Gauge, ["postgresql.replication.client"], "Write-ahead log that a replica has not replayed yet, as its primary sees it.";
+    POSTGRES_REPLICA_LAG = "postgresql.replica.lag", "s", Gauge, [], "Age of the newest transaction that this replica has replayed; 0 when it has replayed all that it received.";
     // End of PostgreSQL.
 
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";
