@@ -167,6 +167,13 @@ catalog! {
     RABBITMQ_CONSUMER_COUNT = "rabbitmq.consumer.count", "{consumer}", Gauge, ["rabbitmq.vhost.name", "rabbitmq.queue.name"], "Consumers of a queue.";
     RABBITMQ_PUBLISH_RATE = "rabbitmq.message.publish_rate", "{message}/s", Gauge, [], "Messages published a second, all queues, as RabbitMQ computes it.";
     RABBITMQ_ACK_RATE = "rabbitmq.message.ack_rate", "{message}/s", Gauge, [], "Messages acknowledged a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_DELIVER_RATE = "rabbitmq.message.deliver_rate", "{message}/s", Gauge, [], "Messages handed to consumers a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_QUEUES = "rabbitmq.queues", "{queue}", Gauge, [], "Queues of the broker, or of the virtual host that is watched.";
+    RABBITMQ_CONNECTIONS = "rabbitmq.connections", "{connection}", Gauge, [], "Connections to the broker.";
+    RABBITMQ_ALARMS = "rabbitmq.alarms", "{alarm}", Gauge, [], "Alarms of all nodes, for memory or disk: while there is one, the broker takes no messages.";
+    RABBITMQ_NODE_MEMORY_USED = "rabbitmq.node.memory.used", "By", Gauge, ["rabbitmq.node.name"], "Memory that a node of RabbitMQ uses.";
+    RABBITMQ_NODE_MEMORY_LIMIT = "rabbitmq.node.memory.limit", "By", Gauge, ["rabbitmq.node.name"], "Memory above which a node of RabbitMQ takes no messages.";
+    RABBITMQ_NODE_DISK_FREE = "rabbitmq.node.disk.free", "By", Gauge, ["rabbitmq.node.name"], "Free space on the disk of a node of RabbitMQ.";
     // End of RabbitMQ.
 
     // Celery.
@@ -188,6 +195,20 @@ catalog! {
     // End of uptime.
 
     // PostgreSQL.
+    POSTGRES_CONNECTIONS = "postgresql.connections", "{connection}", Gauge, ["postgresql.connection.state"], "Connections of clients to a PostgreSQL server by state: active, idle, idle_in_transaction, other.";
+    POSTGRES_CACHE_HIT_RATIO = "postgresql.cache.hit_ratio", "1", Gauge, [], "Share of blocks that were found in PostgreSQL's own cache since the poll before; missing while none were read.";
+    POSTGRES_BLOCKS_HIT = "postgresql.blks_hit", "{block}", Counter, ["db.namespace"], "Blocks of a database that were found in the cache.";
+    POSTGRES_BLOCKS_READ = "postgresql.blks_read", "{block}", Counter, ["db.namespace"], "Blocks of a database that were not found in the cache.";
+    POSTGRES_COMMITS = "postgresql.commits", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were committed.";
+    POSTGRES_ROLLBACKS = "postgresql.rollbacks", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were rolled back.";
+    POSTGRES_DEADLOCKS = "postgresql.deadlocks", "{deadlock}", Counter, ["db.namespace"], "Deadlocks found in a database.";
+    POSTGRES_TEMP_IO = "postgresql.temp.io", "By", Counter, ["db.namespace"], "Bytes written to temporary files for queries of a database.";
+    POSTGRES_LONGEST_QUERY = "postgresql.query.longest", "s", Gauge, [], "Age of the oldest query that runs now; 0 when none does.";
+    POSTGRES_LONGEST_IDLE = "postgresql.transaction.idle.longest", "s", Gauge, [], "How long a session has been idle inside an open transaction, the longest; 0 when none is.";
+    POSTGRES_LOCKS_WAITING = "postgresql.locks.waiting", "{lock}", Gauge, [], "Locks that sessions wait for.";
+    POSTGRES_REPLICATION_LAG = "postgresql.replication.lag", "s", Gauge, ["postgresql.replication.client"], "How far a replica is behind, as its primary sees it.";
+    POSTGRES_REPLICATION_DELAY = "postgresql.replication.data_delay", "By", Gauge, ["postgresql.replication.client"], "Write-ahead log that a replica has not replayed yet, as its primary sees it.";
+    POSTGRES_REPLICA_LAG = "postgresql.replica.lag", "s", Gauge, [], "Age of the newest transaction that this replica has replayed; 0 when it has replayed all that it received.";
     // End of PostgreSQL.
 
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";

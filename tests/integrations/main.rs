@@ -4,3 +4,4 @@ mod faults;
 mod online_users;
 mod redis;
 mod redis_link;
+mod rabbitmq;

@@ -15,6 +15,8 @@ pub mod kept;
 pub mod live;
 pub mod load;
 pub mod process;
+pub mod rabbitmq_server;
 pub mod random;
 pub mod redis_server;
+pub mod server_process;
 pub mod wait;
