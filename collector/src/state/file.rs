@@ -31,6 +31,13 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT;
     CREATE UNIQUE INDEX agent_token_in_force ON agent_token (name) WHERE revoked_ms IS NULL;
     CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+", "
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, username TEXT NOT NULL, role TEXT NOT NULL,
+        address TEXT, action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL, count INTEGER,
+        result TEXT NOT NULL, reason TEXT
+    ) STRICT;
+    CREATE INDEX audit_of_action ON audit (action, id);
 "];
 
 /// How long one process waits for another's write. Writes take milliseconds.
