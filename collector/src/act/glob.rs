@@ -2,7 +2,7 @@
 
 /// Whether a pattern matches all of a text. Takes at most pattern times text steps.
 #[must_use]
-pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where the last star was, and how far the text was when it began to match: the only place to go back to.
     let mut star: Option<(usize, usize)> = None;

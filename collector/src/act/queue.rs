@@ -25,7 +25,7 @@ const EXAMPLES: &[&[u8]] = &[
 
 /// Whether a key holds queued jobs, what the broker remembers of them, or their results.
 #[must_use]
-pub fn is_queue(key: &[u8]) -> bool {
+pub(super) fn is_queue(key: &[u8]) -> bool {
     key == b"celery"
         || BEGINNINGS.iter().any(|beginning| key.starts_with(beginning))
         || key.windows(PRIORITY.len()).any(|window| window == PRIORITY)
@@ -33,7 +33,7 @@ pub fn is_queue(key: &[u8]) -> bool {
 
 /// An example of what a pattern would reach of a task queue, if it would.
 #[must_use]
-pub fn reached_by(pattern: &[u8]) -> Option<&'static [u8]> {
+pub(super) fn reached_by(pattern: &[u8]) -> Option<&'static [u8]> {
     EXAMPLES.iter().copied().find(|key| glob::matches(pattern, key))
 }
 

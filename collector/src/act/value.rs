@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Most bytes that a packed value is unpacked to.
-pub const UNPACKED_BYTES_MAX: usize = 256 << 10;
+pub(super) const UNPACKED_BYTES_MAX: usize = 256 << 10;
 
 /// Most bytes of a text or of hexadecimal digits that are shown of one value.
 const SHOWN_BYTES_MAX: usize = 16 << 10;
