@@ -16,4 +16,5 @@ pub mod live;
 pub mod load;
 pub mod process;
 pub mod random;
+pub mod redis_server;
 pub mod wait;
