@@ -169,12 +169,18 @@ impl Act {
             None => self.0.instances.first(),
         };
         let Some(instance) = instance else {
-            let there_are = if self.0.instances.is_empty() { "there is none configured".to_owned() } else { format!("there are: {}", self.names()) };
+            let there_are = if self.0.instances.is_empty() {
+                "there is none configured".to_owned()
+            } else {
+                format!("there are: {}", self.names())
+            };
             return Err(ActError::wrong("instance", format!("there is no Redis of this name; {there_are}")));
         };
         let target = match place.db {
             Some(db) if db > DATABASE_MAX => return Err(ActError::wrong("db", format!("must be 0 to {DATABASE_MAX}"))),
-            Some(db) if instance.target.is_cluster() && db != 0 => return Err(ActError::wrong("db", "a Cluster has only database 0")),
+            Some(db) if instance.target.is_cluster() && db != 0 => {
+                return Err(ActError::wrong("db", "a Cluster has only database 0"));
+            }
             Some(db) => instance.target.with_database(db),
             None => instance.target.clone(),
         };
@@ -196,7 +202,14 @@ impl Act {
     }
 
     /// Writes the line that must stand before the deed.
-    async fn begin(&self, actor: &Actor, action: &str, place: &Found, detail: Value, reason: Option<&str>) -> Result<audit::Line, ActError> {
+    async fn begin(
+        &self,
+        actor: &Actor,
+        action: &str,
+        place: &Found,
+        detail: Value,
+        reason: Option<&str>,
+    ) -> Result<audit::Line, ActError> {
         let start = AuditStart {
             time_ms: self.now_ms(),
             username: actor.username.clone(),

@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     access::{self, Access, AgentAuth, Person, Role},
+    act::Act,
     ingest::{self, Ingest},
     live::Live,
     page,
@@ -36,6 +37,7 @@ use crate::{
     service::Services,
 };
 
+pub mod act;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -80,6 +82,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Accounts and tokens.
     pub access: Access,
+    /// What changes other systems.
+    pub act: Act,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.

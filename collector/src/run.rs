@@ -18,6 +18,7 @@ use tokio::{
 
 use crate::{
     access::{Access, AccessError, FirstSteps},
+    act::Act,
     api::{self, App, Parts},
     config::Settings,
     ingest::Ingest,
@@ -93,10 +94,12 @@ pub async fn serve(
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().map_err(|source| bind_error(settings.listen, source))?;
     let (state, state_thread) = State::open(&settings.data_dir.join(FILE_NAME), Arc::clone(&clock))?;
+    // The lead wires the declared instances here.
+    let act = Act::new(Vec::new(), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
     let store = open_store(&settings, Arc::clone(&clock)).await?;
-    let stages = Stages::start(&settings, access, store, clock)?;
+    let stages = Stages::start(&settings, access, act, store, clock)?;
     let (closing, closed) = watch::channel(false);
     let listening =
         tokio::spawn(listen::accept(listener, api::router(stages.app.clone()), settings.http.connections_max, closed));
@@ -134,7 +137,7 @@ struct Stages {
 }
 
 impl Stages {
-    fn start(settings: &Settings, access: Access, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    fn start(settings: &Settings, access: Access, act: Act, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
@@ -161,6 +164,7 @@ impl Stages {
             push: push.clone(),
             ingest,
             access,
+            act,
             clock: Arc::clone(&clock),
             own,
             started_ms,
@@ -175,6 +179,7 @@ impl Stages {
     /// Stops everything, from the door to the disk.
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
+        self.app.parts().act.close();
         for task in &self.beating {
             task.abort();
         }

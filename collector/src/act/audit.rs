@@ -54,7 +54,11 @@ impl Line {
     }
 
     /// Completes the line by how the action ended, and hands that on.
-    pub(super) async fn end_by<T>(mut self, result: Result<T, ActError>, count: impl FnOnce(&T) -> Option<u64>) -> Result<T, ActError> {
+    pub(super) async fn end_by<T>(
+        mut self,
+        result: Result<T, ActError>,
+        count: impl FnOnce(&T) -> Option<u64>,
+    ) -> Result<T, ActError> {
         match &result {
             Ok(done) => {
                 let count = count(done);

@@ -84,12 +84,22 @@ impl Act {
     ///
     /// # Errors
     /// [`ActError`].
-    pub async fn delete_key(&self, actor: Actor, place: Place, key: &str, include_queues: bool, why: Option<String>) -> Result<Deleted, ActError> {
+    pub async fn delete_key(
+        &self,
+        actor: Actor,
+        place: Place,
+        key: &str,
+        include_queues: bool,
+        why: Option<String>,
+    ) -> Result<Deleted, ActError> {
         let found = self.find(&place)?;
         found.need_actions()?;
         let key = read_key(key)?;
         if !include_queues && queue::is_queue(&key) {
-            return Err(ActError::wrong("key", "belongs to a task queue: queued jobs would be lost; send include_queues: true to delete it all the same"));
+            return Err(ActError::wrong(
+                "key",
+                "belongs to a task queue: queued jobs would be lost; send include_queues: true to delete it all the same",
+            ));
         }
         let why = reason(why.as_deref())?;
         self.0.paces.take(pace::DELETE, &actor.username, self.now_ms())?;
@@ -160,7 +170,9 @@ impl Act {
         let found = self.find(&asked.place)?;
         found.need_actions()?;
         let wanted = wanted(&asked)?;
-        let expected = asked.expected.ok_or_else(|| ActError::wrong("expected", "is missing: send preview: true first, then its count here"))?;
+        let expected = asked
+            .expected
+            .ok_or_else(|| ActError::wrong("expected", "is missing: send preview: true first, then its count here"))?;
         found.need_confirmed(asked.confirm.as_deref())?;
         let why = reason(asked.reason.as_deref())?;
         if expected > KEYS_WITHOUT_FRESH_MAX {
@@ -262,7 +274,9 @@ fn wanted(asked: &ByPattern) -> Result<Wanted, ActError> {
         let example = key::escape(example);
         return Err(ActError::wrong(
             "pattern",
-            format!("matches keys of task queues too, such as {example}: queued jobs would be lost; make it narrower, or send include_queues: true"),
+            format!(
+                "matches keys of task queues too, such as {example}: queued jobs would be lost; make it narrower, or send include_queues: true"
+            ),
         ));
     }
     Ok(Wanted { pattern, include_queues: asked.include_queues })

@@ -14,7 +14,9 @@ pub enum ActError {
         detail: String,
     },
     /// The instance may only be read.
-    #[error("{0} is read-only here: write allow_actions = true into its table [[redis]] of the collector's configuration, and start the collector again")]
+    #[error(
+        "{0} is read-only here: write allow_actions = true into its table [[redis]] of the collector's configuration, and start the collector again"
+    )]
     ReadOnly(String),
     /// The sign-in is too long ago for this.
     #[error("you signed in more than {0} minutes ago: sign in again to do this")]

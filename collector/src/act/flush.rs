@@ -28,7 +28,13 @@ impl Act {
     ///
     /// # Errors
     /// [`ActError`].
-    pub async fn flush(&self, actor: Actor, place: Place, confirm: Option<String>, why: Option<String>) -> Result<Flushed, ActError> {
+    pub async fn flush(
+        &self,
+        actor: Actor,
+        place: Place,
+        confirm: Option<String>,
+        why: Option<String>,
+    ) -> Result<Flushed, ActError> {
         let found = self.find(&place)?;
         found.need_actions()?;
         found.need_confirmed(confirm.as_deref())?;

@@ -43,14 +43,8 @@ mod tests {
 
     #[test]
     fn keys_of_the_broker_are_known() {
-        for key in [
-            &b"celery"[..],
-            b"unacked",
-            b"unacked_index",
-            b"_kombu.binding.mail",
-            b"celery-task-meta-1",
-            b"mail\x06\x169",
-        ] {
+        for key in [&b"celery"[..], b"unacked", b"unacked_index", b"_kombu.binding.mail", b"celery-task-meta-1", b"mail\x06\x169"]
+        {
             assert!(is_queue(key), "{key:?}");
         }
         for key in [&b"celery:cache:1"[..], b"user:1", b"", b":1:unacked"] {

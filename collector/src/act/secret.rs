@@ -15,14 +15,53 @@ pub(super) const WHOLE: &str = "value";
 
 /// Names that are secret or personal with anything around them, beside those the agent knows. Small letters, no signs between.
 const ANYWHERE: &[&str] = &[
-    "password", "passwd", "secret", "csrf", "xsrf", "authorization", "cookie", "credential", "sessionid", "sessionkey",
-    "sessiondata", "authhash", "token", "apikey", "privatekey", "creditcard", "cardnumber", "telefone", "phonenumber",
+    "password",
+    "passwd",
+    "secret",
+    "csrf",
+    "xsrf",
+    "authorization",
+    "cookie",
+    "credential",
+    "sessionid",
+    "sessionkey",
+    "sessiondata",
+    "authhash",
+    "token",
+    "apikey",
+    "privatekey",
+    "creditcard",
+    "cardnumber",
+    "telefone",
+    "phonenumber",
 ];
 
 /// The same, but only as a word of its own: `user_email`, not `emailed`.
 const WORDS: &[&str] = &[
-    "email", "cpf", "cnpj", "ssn", "card", "cvv", "cvc", "pan", "iban", "pix", "pin", "otp", "phone", "mobile",
-    "celular", "auth", "jwt", "salt", "senha", "session", "sid", "pwd", "pass", "signature",
+    "email",
+    "cpf",
+    "cnpj",
+    "ssn",
+    "card",
+    "cvv",
+    "cvc",
+    "pan",
+    "iban",
+    "pix",
+    "pin",
+    "otp",
+    "phone",
+    "mobile",
+    "celular",
+    "auth",
+    "jwt",
+    "salt",
+    "senha",
+    "session",
+    "sid",
+    "pwd",
+    "pass",
+    "signature",
 ];
 
 /// Masks a value and remembers what it masked.
@@ -135,7 +174,9 @@ fn without_addresses(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((head, tail)) = rest.split_once('@') {
-        let name = head.rfind(|c| !is_of(c)).map_or(0, |at| at + head.get(at..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8));
+        let name = head
+            .rfind(|c| !is_of(c))
+            .map_or(0, |at| at + head.get(at..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8));
         let end = tail.find(|c| !is_of(c)).unwrap_or(tail.len());
         let (before, local) = head.split_at(name);
         let (domain, after) = tail.split_at(end);

@@ -15,8 +15,9 @@ use redis::{Pipeline, RedisResult, Value as Answer, cmd};
 use tokio::{task::yield_now, time::Instant};
 
 use super::{
-    ActError, JobState, key, queue,
+    ActError, JobState,
     job::Handle,
+    key, queue,
     undo::{Entry, KEY_BYTES_MAX, Keeping},
 };
 use crate::redis_link::{Link, Node, error};

@@ -115,7 +115,8 @@ impl Accounts {
             owners.insert(row.get(0)?, Arc::clone(&user));
             new.users.insert(username, user);
         }
-        let mut select = db.connection.prepare_cached("SELECT id, fingerprint, user, last_seen_ms, expires_ms, created_ms FROM session")?;
+        let mut select =
+            db.connection.prepare_cached("SELECT id, fingerprint, user, last_seen_ms, expires_ms, created_ms FROM session")?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let Some(user) = owners.get(&row.get(2)?) else { continue };

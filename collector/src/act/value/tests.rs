@@ -95,7 +95,9 @@ fn a_cut_json_is_still_masked_by_its_names() {
 
 #[test]
 fn a_bomb_is_unpacked_only_so_far() {
-    for bytes in [zlib(&vec![b'a'; 50 << 20]), gzip(&vec![b'a'; 50 << 20]), zstd::encode_all(&vec![b'a'; 50 << 20][..], 1).unwrap()] {
+    for bytes in
+        [zlib(&vec![b'a'; 50 << 20]), gzip(&vec![b'a'; 50 << 20]), zstd::encode_all(&vec![b'a'; 50 << 20][..], 1).unwrap()]
+    {
         let (one, _) = shown(&bytes, false, &[]);
         assert!(one.format.ends_with("+text") && one.is_cut, "{}", one.format);
         assert!(one.raw.len() <= SHOWN_BYTES_MAX);
