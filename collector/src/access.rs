@@ -138,6 +138,12 @@ impl Access {
         session::by_key(self, person.session, self.0.clock.now_ms()).is_some_and(|now| now.username == person.username)
     }
 
+    /// When a person signed in, in ms since the epoch; `None` when that sign-in has ended meanwhile.
+    #[must_use]
+    pub fn signed_in_ms(&self, person: &Person) -> Option<i64> {
+        self.0.state.now().session_by_key(person.session).map(|session| session.created_ms)
+    }
+
     /// The agent behind a bearer token, if the token is accepted.
     #[must_use]
     pub fn agent_by_token(&self, token: &str) -> Option<AgentAuth> {

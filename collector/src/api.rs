@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     access::{self, Access, AgentAuth, Person, Role},
+    act::Act,
     ingest::{self, Ingest},
     live::Live,
     page,
@@ -37,6 +38,7 @@ use crate::{
     service::Services,
 };
 
+pub mod act;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -85,6 +87,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Accounts and tokens.
     pub access: Access,
+    /// What changes other systems.
+    pub act: Act,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.

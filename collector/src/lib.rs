@@ -5,6 +5,7 @@
 //! questions. [`run`] builds them.
 
 pub mod access;
+pub mod act;
 pub mod api;
 pub mod cli;
 pub mod clock;

@@ -14,6 +14,7 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     retry_after_s: Option<u64>,
+    code: Option<&'static str>,
     faults: Vec<Fault>,
 }
 
@@ -33,6 +34,8 @@ struct Body<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
     errors: &'a [Fault],
 }
@@ -41,7 +44,7 @@ impl Problem {
     /// A refusal with a status and a sentence for people. The sentence must hold no secret.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after_s: None, faults: Vec::new() }
+        Self { status, detail: detail.into(), retry_after_s: None, code: None, faults: Vec::new() }
     }
 
     /// 400: the request cannot be understood.
@@ -99,6 +102,13 @@ impl Problem {
         self
     }
 
+    /// Adds the member `code`: a word for programs that can do something about this refusal.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
     /// Adds one wrong field to the member `errors`.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -126,6 +136,7 @@ impl IntoResponse for Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
+            code: self.code,
             errors: &self.faults,
         };
         let json = serde_json::to_vec(&body).expect("a struct of strings and numbers serialises");

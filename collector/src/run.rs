@@ -18,11 +18,12 @@ use tokio::{
 
 use crate::{
     access::{Access, AccessError, FirstSteps},
+    act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
     ingest::Ingest,
     live::Live,
-    pull::Pull,
+    pull::{self, Declared, Pull},
     push::{Push, feed},
     self_watch::{Own, SelfWatch, report_own},
     service::{self, Services, feedback},
@@ -94,10 +95,11 @@ pub async fn serve(
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().map_err(|source| bind_error(settings.listen, source))?;
     let (state, state_thread) = State::open(&settings.data_dir.join(FILE_NAME), Arc::clone(&clock))?;
+    let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
     let store = open_store(&settings, Arc::clone(&clock)).await?;
-    let stages = Stages::start(&settings, access, store, clock)?;
+    let stages = Stages::start(&settings, access, act, store, clock)?;
     let (closing, closed) = watch::channel(false);
     let listening =
         tokio::spawn(listen::accept(listener, api::router(stages.app.clone()), settings.http.connections_max, closed));
@@ -121,6 +123,16 @@ pub async fn serve(
     Ok(())
 }
 
+/// The instances of Redis that people may look into and, where the configuration allows it, act on.
+fn caches(declared: &[Declared]) -> Vec<ActInstance> {
+    let of_redis = declared.iter().filter(|declared| declared.kind.name == pull::redis::KIND.name);
+    let instance = |declared: &Declared| {
+        let read = pull::redis::Settings::read(&declared.given).ok()?;
+        Some(ActInstance { name: declared.given.name.clone(), target: read.target, allow_actions: read.allow_actions })
+    };
+    of_redis.filter_map(instance).collect()
+}
+
 /// The stages at work.
 #[derive(Debug)]
 struct Stages {
@@ -135,7 +147,7 @@ struct Stages {
 }
 
 impl Stages {
-    fn start(settings: &Settings, access: Access, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    fn start(settings: &Settings, access: Access, act: Act, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
@@ -165,6 +177,7 @@ impl Stages {
             push: push.clone(),
             ingest,
             access,
+            act,
             clock: Arc::clone(&clock),
             own,
             started_ms,
@@ -179,6 +192,7 @@ impl Stages {
     /// Stops everything, from the door to the disk.
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
+        self.app.parts().act.close();
         for task in &self.beating {
             task.abort();
         }

@@ -1,4 +1,4 @@
-//! `state.db`: accounts, sign-ins, agent tokens and secrets of one collector. Small, precious, and read from memory.
+//! `state.db`: accounts, sign-ins, agent tokens, secrets and the audit log of one collector. Small, precious, and read from memory.
 //!
 //! [`StateDb`] is the file itself, for one thread and for the command line. [`State`] is the running collector's handle:
 //! one thread owns the file, everybody reads a copy in memory ([`Accounts`]) that follows the file within a second, so that
@@ -14,11 +14,13 @@ use ring::digest;
 use rusqlite::{Connection, OptionalExtension as _};
 
 pub mod accounts;
+pub mod audit;
 mod file;
 pub mod live;
 mod rows;
 
 pub use accounts::{Accounts, Session, Token, User};
+pub use audit::{AUDIT_MAX, AuditRow, AuditStart};
 pub use live::{State, StateThread};
 pub use rows::{TokenRow, UserRow, user_name};
 

@@ -12,10 +12,10 @@ use utoipa::{
 };
 
 use super::{
-    App, READ, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query, requests,
-    resources, series,
+    App, READ, act, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query,
+    requests, resources, series,
 };
-use crate::{access::Role, exposition, health};
+use crate::{access::Role, act as deeds, exposition, health};
 
 /// HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,17 @@ const fn get(
     serve: Option<fn(App, Request) -> Answering>,
 ) -> Route {
     Route { method: Method::Get, path, least, summary, parameters, answer, serve }
+}
+
+/// What changes something: it takes a JSON object, which the summary tells.
+const fn post(
+    path: &'static str,
+    least: Role,
+    summary: &'static str,
+    answer: Answer,
+    serve: Option<fn(App, Request) -> Answering>,
+) -> Route {
+    Route { method: Method::Post, path, least: Least::Role(least), summary, parameters: &[], answer, serve }
 }
 
 const fn elsewhere(method: Method, path: &'static str, least: Least, summary: &'static str, answer: Answer) -> Route {
@@ -409,6 +420,64 @@ pub const ROUTES: &[Route] = &[
         &[],
         Answer::Json(shape::<health::Health>),
         serve!(health::health),
+    ),
+    post(
+        "/api/dashboard/redis/inspect_key",
+        Role::Operator,
+        "Looks at one key of a Redis, secrets masked: `{instance, key, db, unmask: [path]}`. `unmask` needs the role admin.",
+        Answer::Json(shape::<deeds::inspect::Inspection>),
+        serve!(act::inspect),
+    ),
+    post(
+        "/api/dashboard/redis/del_key",
+        Role::Admin,
+        "Deletes a key: `{instance, key, db, reason, include_queues}`. Or all of a pattern: first `{instance, pattern, db, preview: true}`, which counts, then `{instance, pattern, db, expected, confirm, reason, include_queues}`; 202 with its progress when there are many.",
+        Answer::AnyJson,
+        serve!(act::delete),
+    ),
+    post(
+        "/api/dashboard/redis/flushall",
+        Role::SuperAdmin,
+        "Empties one database of a Redis, or all when `db` is absent: `{instance, db, confirm, reason}`. There is no way back.",
+        Answer::Json(shape::<deeds::flush::Flushed>),
+        serve!(act::flush),
+    ),
+    post(
+        "/api/dashboard/redis/undo",
+        Role::Admin,
+        "Restores what a deletion left, within 10 minutes: `{instance, undo}`.",
+        Answer::Json(shape::<deeds::undo::Restored>),
+        serve!(act::undo),
+    ),
+    get(
+        "/api/v1/actions/{id}",
+        Least::Role(Role::Admin),
+        "How far a deletion by pattern has come.",
+        &[required("id", "What `job` said when it began.")],
+        Answer::Json(shape::<deeds::Progress>),
+        serve!(act::progress),
+    ),
+    Route {
+        parameters: &[required("id", "What `job` said when it began.")],
+        ..post(
+            "/api/v1/actions/{id}/cancel",
+            Role::Admin,
+            "Asks a deletion by pattern to stop; what is deleted is deleted.",
+            Answer::Json(shape::<deeds::Progress>),
+            serve!(act::cancel),
+        )
+    },
+    get(
+        "/api/v1/audit",
+        Least::Role(Role::Admin),
+        "The audit log: who did what to another system, newest first.",
+        &[
+            optional("limit", "Most lines, up to 1000; 50 when absent."),
+            BEFORE,
+            optional("action", "Only lines of this action, such as `redis.delete_key`."),
+        ],
+        Answer::Json(shape::<act::Audit>),
+        serve!(act::audit),
     ),
     elsewhere(
         Method::Get,

@@ -29,6 +29,8 @@ pub struct Session {
     pub key: SessionKey,
     /// Whose it is.
     pub user: Arc<User>,
+    /// When it began, in ms since the epoch.
+    pub created_ms: i64,
     /// When it ends in any case, in ms since the epoch.
     pub expires_ms: i64,
     seen: Use,
@@ -113,12 +115,14 @@ impl Accounts {
             owners.insert(row.get(0)?, Arc::clone(&user));
             new.users.insert(username, user);
         }
-        let mut select = db.connection.prepare_cached("SELECT id, fingerprint, user, last_seen_ms, expires_ms FROM session")?;
+        let mut select =
+            db.connection.prepare_cached("SELECT id, fingerprint, user, last_seen_ms, expires_ms, created_ms FROM session")?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let Some(user) = owners.get(&row.get(2)?) else { continue };
             let key = SessionKey(row.get(0)?);
-            let session = Session { key, user: Arc::clone(user), expires_ms: row.get(4)?, seen: Use::stored(row.get(3)?) };
+            let (user, seen) = (Arc::clone(user), Use::stored(row.get(3)?));
+            let session = Session { key, user, created_ms: row.get(5)?, expires_ms: row.get(4)?, seen };
             if let Some(known) = before.sessions_by_key.get(&key) {
                 session.touch(known.last_seen_ms());
             }

@@ -14,7 +14,8 @@ use super::{Connection, Duration, Path, StateError};
 const APPLICATION_ID: i64 = 0x4661_7253;
 
 /// Each step brings the layout from its index to the next version. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE user (
         id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE, password TEXT NOT NULL,
         role TEXT NOT NULL, created_ms INTEGER NOT NULL
@@ -31,7 +32,16 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT;
     CREATE UNIQUE INDEX agent_token_in_force ON agent_token (name) WHERE revoked_ms IS NULL;
     CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, username TEXT NOT NULL, role TEXT NOT NULL,
+        address TEXT, action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL, count INTEGER,
+        result TEXT NOT NULL, reason TEXT
+    ) STRICT;
+    CREATE INDEX audit_of_action ON audit (action, id);
+",
+];
 
 /// How long one process waits for another's write. Writes take milliseconds.
 const BUSY: Duration = Duration::from_secs(5);

@@ -16,7 +16,8 @@ const PLAIN: &str = "[[redis]]\nurl = \"redis://127.0.0.1:1/0\"\n";
 
 #[test]
 fn an_instance_has_the_name_and_the_interval_of_its_kind_unless_it_says_otherwise() {
-    let all = declared(&format!("{PLAIN}[[redis]]\nname = \"jobs\"\nurl = \"redis://h\"\ninterval = \"30s\"\ntimeout = \"1s\"\n"), &[]);
+    let all =
+        declared(&format!("{PLAIN}[[redis]]\nname = \"jobs\"\nurl = \"redis://h\"\ninterval = \"30s\"\ntimeout = \"1s\"\n"), &[]);
     let all = all.unwrap();
     let keys: Vec<String> = all.iter().map(Declared::key).collect();
     assert_eq!(keys, ["redis:redis", "redis:jobs"]);
