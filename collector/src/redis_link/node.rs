@@ -89,10 +89,10 @@ impl Node {
             let node = Self { address: address.clone(), name, connection, is_broken: Arc::default(), _running: running };
             // For whoever reads the list of clients. Not every user may say it, and nothing depends on it.
             let named: RedisResult<()> = node.ask(redis::cmd("CLIENT").arg("SETNAME").arg(CLIENT_NAME)).await;
-            if node.is_broken() {
-                return Err(named.err().map_or_else(|| silent(address, tls.is_some()), |error| refused(&error)));
+            match named {
+                Err(error) if node.is_broken() || error::is_turned_away(&error) => Err(refused(&error)),
+                _ => Ok(node),
             }
-            Ok(node)
         };
         timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address, tls.is_some())))
     }
