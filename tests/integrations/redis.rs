@@ -166,7 +166,7 @@ async fn the_least_rights_suffice_and_a_lacking_one_is_told_once() {
 async fn a_restart_a_stop_and_a_hang_are_survived() {
     let mut server = RedisServer::start();
     server.feed("SET a 1\nGET a\nGET none\n");
-    let mut one = redis(&format!("url = '{}'\ntimeout = '1500ms'", server.url()));
+    let mut one = redis(&format!("url = '{}'\ntimeout = '6s'", server.url()));
     poll(&mut one).await.unwrap();
     server.feed("GET a\n");
     assert_eq!(poll(&mut one).await.unwrap().value(&catalog::REDIS_KEYSPACE_HITS, &[]), Some(2.0));
@@ -232,7 +232,7 @@ async fn what_is_no_redis_is_a_bad_answer() {
         ("a text without fields", b"$5\r\nhello\r\n".to_vec()),
         ("nothing", b"$-1\r\n".to_vec()),
     ] {
-        let told = poll(&mut redis(&format!("url = '{}'\ntimeout = '6s'", answering(bytes, false)))).await.unwrap_err();
+        let told = poll(&mut redis(&format!("url = '{}'", answering(bytes, false)))).await.unwrap_err();
         assert_eq!(told.code, Code::BadAnswer, "{what}: {told}");
     }
     let mut enormous = b"$900000000\r\n".to_vec();
