@@ -166,7 +166,7 @@ async fn the_least_rights_suffice_and_a_lacking_one_is_told_once() {
 async fn a_restart_a_stop_and_a_hang_are_survived() {
     let mut server = RedisServer::start();
     server.feed("SET a 1\nGET a\nGET none\n");
-    let mut one = redis(&format!("url = '{}'\ntimeout = '1500ms'", server.url()));
+    let mut one = redis(&format!("url = '{}'\ntimeout = '6s'", server.url()));
     poll(&mut one).await.unwrap();
     server.feed("GET a\n");
     assert_eq!(poll(&mut one).await.unwrap().value(&catalog::REDIS_KEYSPACE_HITS, &[]), Some(2.0));
@@ -232,7 +232,7 @@ async fn what_is_no_redis_is_a_bad_answer() {
         ("a text without fields", b"$5\r\nhello\r\n".to_vec()),
         ("nothing", b"$-1\r\n".to_vec()),
     ] {
-        let told = poll(&mut redis(&format!("url = '{}'\ntimeout = '6s'", answering(bytes, false)))).await.unwrap_err();
+        let told = poll(&mut redis(&format!("url = '{}'", answering(bytes, false)))).await.unwrap_err();
         assert_eq!(told.code, Code::BadAnswer, "{what}: {told}");
     }
     let mut enormous = b"$900000000\r\n".to_vec();
@@ -310,4 +310,58 @@ async fn a_cluster_is_added_up_and_a_lost_node_is_told() {
         reading = poll(&mut one).await.unwrap();
     }
     assert_eq!(shown(&reading)["nodes"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_is_hidden_and_loading_is_waited_for() {
+    let managed = RedisServer::with(&["--rename-command", "SLOWLOG", ""]);
+    let mut one = redis(&format!("url = '{}'", managed.url()));
+    let first = poll(&mut one).await.unwrap();
+    assert_eq!((parts(&first), first.missing[0].1.message.as_str()), (vec!["slow_log"], "this Redis does not offer SLOWLOG GET"));
+    assert!(parts(&poll(&mut one).await.unwrap()).is_empty());
+
+    let mut server = RedisServer::start();
+    server.feed(&(0..20_000).map(|n| format!("SET key{n} {n}\n")).collect::<String>());
+    server.tell(&["SAVE"]);
+    server.begin_loading();
+    let told = poll(&mut redis(&format!("url = '{}'", server.url()))).await.unwrap_err();
+    assert_eq!((told.code, told.message.contains("loading its dataset")), (Code::Pending, true), "{told}");
+}
+
+#[tokio::test]
+async fn a_cluster_whose_slots_move_is_asked_anew() {
+    let cluster = RedisCluster::with(&["--requirepass", "s3cr3t-admin"]);
+    for node in &cluster.nodes {
+        node.tell(READER);
+        node.tell(&["ACL", "SETUSER", "farol", "+cluster|slots"]);
+    }
+    let mut one = redis(&format!("url = '{}'\ncluster = true\nusername = 'farol'\npassword = 's3cr3t'", cluster.url()));
+    assert_eq!(shown(&poll(&mut one).await.unwrap())["nodes"].as_array().unwrap().len(), 3);
+    // All slots of the first node go to the second.
+    let id = |at: usize| cluster.nodes[at].ask(&["CLUSTER", "MYID"]);
+    let (from, to) = (id(0), id(1));
+    let said = cluster.nodes[0].cli(
+        &[],
+        &[
+            "--cluster",
+            "reshard",
+            &cluster.nodes[0].address(),
+            "--cluster-from",
+            &from,
+            "--cluster-to",
+            &to,
+            "--cluster-slots",
+            "5461",
+            "--cluster-yes",
+        ],
+    );
+    let mut reading = poll(&mut one).await.unwrap();
+    for _ in 0..500 {
+        if shown(&reading)["nodes"].as_array().unwrap().len() == 2 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        reading = poll(&mut one).await.unwrap();
+    }
+    panic!("{}\n{said}", shown(&reading));
 }

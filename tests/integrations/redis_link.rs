@@ -7,6 +7,7 @@ use farol_collector::{
     redis_link::{Config, Link, Target},
 };
 use farol_tests::redis_server::{RedisCluster, RedisServer, SentinelSet};
+use futures_util::StreamExt as _;
 
 /// Long enough for a busy machine.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -56,6 +57,25 @@ async fn a_link_speaks_tls_with_an_authority_of_its_own() {
     let plain = RedisServer::start();
     let told = target(Some(&format!("rediss://{}", plain.address())), "").connect(Duration::from_secs(1)).await.unwrap_err();
     assert_eq!((told.code, told.message.contains("write redis://")), (Code::Unreachable, true), "{told}");
+}
+
+#[tokio::test]
+async fn a_link_takes_a_socket_another_database_and_a_listener() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let server = RedisServer::with(&["--unixsocket", path.to_str().unwrap()]);
+    let target = target(Some(&format!("unix://{}?db=2", path.display())), "");
+    let link = target.connect(WITHIN).await.unwrap();
+    link.run::<()>(redis::cmd("SET").arg("a").arg(1)).await.unwrap();
+    assert_eq!(server.cli(&["-n", "2"], &["GET", "a"]), "1");
+    let other = target.with_database(3).connect(WITHIN).await.unwrap();
+    assert_eq!(get(&other, "a").await, None);
+
+    let mut listener = target.subscriber(WITHIN).await.unwrap();
+    listener.subscribe("news").await.unwrap();
+    server.tell(&["PUBLISH", "news", "hello"]);
+    let heard = listener.on_message().next().await.unwrap();
+    assert_eq!(heard.get_payload::<String>().unwrap(), "hello");
 }
 
 #[tokio::test]

@@ -141,6 +141,8 @@ struct Redis {
     link: Option<Link>,
     counters: Counters,
     sentinel: Option<SentinelState>,
+    /// Epoch and size of the Cluster: when they change, slots moved.
+    shape: Option<(Option<f64>, Option<f64>)>,
     /// What the server does not offer: why, and until when it is not tried again.
     hidden: BTreeMap<&'static str, (String, i64)>,
 }
@@ -175,7 +177,7 @@ impl Integration for Redis {
 
 impl Redis {
     fn of(settings: Settings) -> Self {
-        Self { settings, link: None, counters: Counters::default(), sentinel: None, hidden: BTreeMap::new() }
+        Self { settings, link: None, counters: Counters::default(), sentinel: None, shape: None, hidden: BTreeMap::new() }
     }
 
     async fn ask(&mut self, at: &At) -> Result<Reading, PollError> {
@@ -202,10 +204,12 @@ impl Redis {
         let answers = join_all(link.nodes().map(|node| async move { (node, ask_node(node, wanted).await) })).await;
         let mut asked =
             Asked { found: Vec::new(), silent: link.unreached().to_vec(), refused: Vec::new(), cluster: None, wanted };
+        // Where somebody says who is master, a replica means that this changed.
+        let is_led = self.settings.target.master().is_some() || link.is_cluster();
         for (node, answer) in answers {
             match answer {
                 Ok((found, refused)) => {
-                    if self.settings.target.master().is_some() && found.info.role() == Some("replica") {
+                    if is_led && found.info.role() == Some("replica") {
                         node.give_up();
                         return Err(PollError::unreachable(format!("{} is no longer the master", node.name())));
                     }
@@ -243,7 +247,10 @@ impl Redis {
         let mut metrics = together.metrics(&growth);
         self.complete(&mut metrics, &link, &asked.found, &asked.silent);
         metrics.cluster = asked.cluster;
+        let mut is_current = true;
         if let Some(cluster) = &metrics.cluster {
+            let shape = (cluster.epoch, cluster.size);
+            is_current = self.shape.replace(shape).is_none_or(|before| before == shape);
             reading.set(&catalog::REDIS_CLUSTER_SLOTS_FAILED, &[], cluster.slots_fail);
             if cluster.state.as_deref() == Some("fail") {
                 reading.missing(
@@ -258,8 +265,8 @@ impl Redis {
         }
         describe(&mut reading, &metrics, &self.settings.target);
         reading.snapshot("metrics", &metrics);
-        // A Cluster that lacks a node is asked anew where its slots are.
-        self.link = (is_whole && !link.is_broken()).then_some(link);
+        // A Cluster that lacks a node, or moved slots, is asked anew where they are.
+        self.link = (is_whole && is_current && !link.is_broken()).then_some(link);
         Ok(reading)
     }
 

@@ -136,7 +136,22 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_answer_and_any_key_are_read_or_refused(bytes: Vec<u8>, first: i64, last: i64, port: i64) {
+            prop_assert!(slot(&bytes) < SLOTS);
+            let asked = Address::Unix("/x".into());
+            let primary = Value::Array(vec![Value::BulkString(bytes.clone()), Value::Int(port)]);
+            let range = Value::Array(vec![Value::Int(first), Value::Int(last), primary]);
+            for answer in [redis::parse_redis_value(&bytes).unwrap_or(Value::Nil), Value::Array(vec![range])] {
+                prop_assert!(parse(&answer, &asked).is_none_or(|read| read.len() <= 1));
+            }
+        }
+    }
 
     #[test]
     fn a_key_has_the_slot_that_redis_gives_it() {
