@@ -1,4 +1,5 @@
 //! Integrations against real servers, and against fakes of vendors that cannot be had, in every kind of trouble.
 
+mod actions;
 mod faults;
 mod redis;

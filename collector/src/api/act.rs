@@ -6,7 +6,7 @@ use axum::{
     RequestExt as _,
     extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Path, Request},
     http::StatusCode,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use farol_shared::report;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
