@@ -7,7 +7,10 @@ use farol_collector::{
     act::{Bounds, JobState, Progress},
     redis_link::{Config, Target},
 };
-use farol_tests::redis_server::{RedisCluster, RedisServer};
+use farol_tests::{
+    process::project,
+    redis_server::{RedisCluster, RedisServer},
+};
 use serde_json::{Value, json};
 
 mod house;
@@ -206,10 +209,9 @@ async fn a_hundred_thousand_keys_go_while_redis_answers_everybody_else() {
     let mut slow = String::new();
     for _ in 0..3 {
         let server = RedisServer::with(&["--slowlog-log-slower-than", "10000", "--slowlog-max-len", "1000"]);
-        let mut house = House::of(vec![instance("cache", &server.url(), "", true)]).await;
+        let house = House::of(vec![instance("cache", &server.url(), "", true)]).await;
         server.feed(&keys("page:", 100_000));
         server.feed(&keys("keep:", 500));
-        house.sign_in(Role::Admin).await;
         let preview = house.done(Role::Admin, "del_key", json!({"pattern": "page:*", "preview": true})).await;
         assert_eq!(preview["count"].as_u64(), Some(100_000), "{preview}");
         server.tell(&["SLOWLOG", "RESET"]);
@@ -377,6 +379,32 @@ async fn rights_that_redis_refuses_are_named_and_a_flush_heeds_no_key_pattern() 
     assert_eq!(server.ask(&["EXISTS", "other"]), "1");
     house.done(Role::SuperAdmin, "flushall", json!({"instance": "flusher", "confirm": "flusher", "db": 0})).await;
     assert_eq!(server.ask(&["EXISTS", "other"]), "0");
+}
+
+#[tokio::test]
+async fn the_least_rights_of_the_documentation_suffice() {
+    let text = std::fs::read_to_string(project().join("docs/integrations/redis-actions.md")).unwrap();
+    let rights = text.lines().find(|line| line.starts_with("ACL SETUSER farol_cache ")).unwrap().replace(">SECRET", ">s3cr3t");
+    let server = RedisServer::start();
+    server.tell(&rights.split(' ').collect::<Vec<_>>());
+    server.feed("SET cache:text 1\nHSET cache:hash a 1\nRPUSH cache:list a\nSADD cache:set a\nZADD cache:zset 1 a\nXADD cache:stream * a 1\n");
+    let keys = "username = 'farol_cache'\npassword = 's3cr3t'";
+    let house = House::of(vec![instance("cache", &server.url(), keys, true)]).await;
+    for (name, kind) in
+        [("text", "string"), ("hash", "hash"), ("list", "list"), ("set", "set"), ("zset", "zset"), ("stream", "stream")]
+    {
+        let found = house.inspect(&format!("cache:{name}")).await;
+        assert_eq!((found["type"].as_str(), found["is_cut"].as_bool()), (Some(kind), Some(false)), "{found}");
+        let known = ["memory", "encoding", "size", "value"];
+        assert!(known.iter().all(|field| !found[field].is_null()) && (kind != "stream" || found["groups"].is_array()), "{found}");
+    }
+    let done = house.done(Role::Admin, "del_key", json!({"pattern": "cache:*", "expected": 6, "confirm": "cache"})).await;
+    assert_eq!((done["deleted"].as_u64(), done["kept"].as_u64()), (Some(6), Some(6)), "{done}");
+    // Restoring is a right of its own.
+    let back = house.done(Role::Admin, "undo", json!({"undo": done["undo"]})).await;
+    assert_eq!((back["restored"].as_u64(), back["failed"].as_u64()), (Some(6), Some(0)), "{back}");
+    assert_eq!(house.post(Role::SuperAdmin, "flushall", json!({"confirm": "cache"})).await.status, 502);
+    assert_eq!(server.ask(&["DBSIZE"]), "6");
 }
 
 #[tokio::test]
