@@ -1,5 +1,6 @@
 //! Integrations against real servers, and against fakes of vendors that cannot be had, in every kind of trouble.
 
+mod actions;
 mod faults;
 mod online_users;
 mod redis;

@@ -71,7 +71,7 @@ fn cut(text: &str) -> (String, bool) {
 
 /// A text of no known shape: where one secret was found by its look, another may stand that has none.
 fn mask_loose(path: &str, value: &mut Value, is_secret: bool, masking: &mut Masking<'_>) {
-    let names_one = value.as_str().is_some_and(|text| secret::names_secret(text));
+    let names_one = value.as_str().is_some_and(secret::names_secret);
     masking.value(path, value, is_secret || names_one);
 }
 

@@ -197,3 +197,15 @@ async fn the_signing_key_is_made_once() {
     let (state, _thread) = State::open(&path, std::sync::Arc::new(Still)).unwrap();
     assert_eq!(state.signing_key().await.unwrap(), key);
 }
+
+#[test]
+fn a_file_without_an_audit_log_gets_one_and_keeps_its_accounts() {
+    let (_dir, path) = place();
+    let mut db = StateDb::open(&path).unwrap();
+    db.add_user("ana", "hash", Role::Admin, NOW).unwrap();
+    db.connection.execute_batch("DROP TABLE audit; PRAGMA user_version = 1;").unwrap();
+    drop(db);
+    let db = StateDb::open(&path).unwrap();
+    assert_eq!(db.audit(10, None, None).unwrap(), []);
+    assert_eq!(db.users().unwrap().len(), 1);
+}
