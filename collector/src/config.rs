@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::http::Uri;
+use farol_agent::probe::Probe;
 use farol_shared::{
     config::{self, Alias, ConfigError, Span, Vars},
     secret::Secret,
@@ -37,6 +38,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Bounds of the HTTP listener.
     pub http: HttpSettings,
+    /// Health checks that the collector does itself.
+    pub checks: Vec<Probe>,
 }
 
 /// Settings of sign-in and tokens.

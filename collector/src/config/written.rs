@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::self_watch::checks;
+
 use super::{
     AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
     Vars, read_file,
@@ -26,6 +28,8 @@ pub(super) struct Written {
     access: Access,
     retention: Tiers,
     http: Http,
+    /// Tables `[[check]]`, read by the part that does them.
+    check: Vec<toml::Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,6 +101,7 @@ impl Default for Written {
             access: Access::default(),
             retention: Tiers::default(),
             http: Http::default(),
+            check: Vec::new(),
         }
     }
 }
@@ -138,6 +143,10 @@ impl Written {
         let access = self.access.check(&mut faults, secure_cookie);
         let retention = self.retention.check(&mut faults);
         let http = self.http.check(&mut faults);
+        let checks = checks::read(self.check, vars).unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|message| faults.add("check", message));
+            Vec::new()
+        });
         let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
         if !faults.0.is_empty() {
             return Err(faults.0);
@@ -151,6 +160,7 @@ impl Written {
             access,
             retention,
             http,
+            checks,
         })
     }
 }
