@@ -233,6 +233,9 @@ async fn a_replica_is_followed_from_both_ends(server: &PostgresServer) {
     assert!(reading.missing.is_empty(), "{:?}", reading.missing);
     assert_eq!(reading.value(&catalog::POSTGRES_REPLICA_LAG, &[]), Some(0.0));
 
+    // A replica tells its lag from the newest transaction that it has replayed, so there must be one.
+    server.sql("app", "insert into stock values (3, 3)");
+    until(&mut primary, "it to be replayed", |_, view| view["replication"][0]["lag_bytes"] == 0.0).await;
     replica.sql("postgres", "select pg_wal_replay_pause()");
     server.sql("app", "insert into stock select n, n from generate_series(10, 5000) n");
     until(&mut primary, "a replica that stands still", |_, view| {
