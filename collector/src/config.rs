@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::http::Uri;
+use farol_agent::probe::Probe;
 use farol_shared::{
     config::{self, Alias, ConfigError, Span, Vars},
     secret::Secret,
@@ -41,6 +42,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Instances of integrations, by kind.
     pub pull: Vec<Declared>,
+    /// Health checks that the collector does itself.
+    pub checks: Vec<Probe>,
 }
 
 /// Settings of sign-in and tokens.

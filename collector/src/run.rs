@@ -25,7 +25,7 @@ use crate::{
     live::Live,
     pull::{self, Declared, Pull},
     push::{Push, feed},
-    self_watch::{Own, SelfWatch, report_own},
+    self_watch::{Own, SelfWatch, Work, report_own},
     service::{self, Services, feedback},
     state::{FILE_NAME, State, StateError},
 };
@@ -156,8 +156,9 @@ impl Stages {
         let services = Services::default();
         services.remember(&store, clock.now_ms());
         let delivering = tokio::spawn(feed::deliver(push.clone(), service::start(&services), to_show));
-        let self_watch = if settings.self_watch {
-            let started = SelfWatch::start(ingest.clone(), own.clone(), Arc::clone(&clock));
+        let work = Work { is_watching: settings.self_watch, checks: settings.checks.clone() };
+        let self_watch = if work.is_any() {
+            let started = SelfWatch::start(work, ingest.clone(), own.clone(), Arc::clone(&clock));
             Some(started.map_err(RunError::Thread)?)
         } else {
             None

@@ -5,4 +5,7 @@ mod faults;
 mod online_users;
 mod redis;
 mod redis_link;
+mod checks;
+mod faults;
+mod postgres;
 mod rabbitmq;

@@ -14,6 +14,7 @@ pub mod http;
 pub mod kept;
 pub mod live;
 pub mod load;
+pub mod postgres_server;
 pub mod process;
 pub mod rabbitmq_server;
 pub mod random;

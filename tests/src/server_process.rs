@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
@@ -49,7 +50,8 @@ impl ServerProcess {
     pub fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is small"));
         // One that has ended by itself has nobody left to signal.
-        drop(killpg(group, signal));
+        let sent = killpg(group, signal);
+        assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "cannot signal {}: {sent:?}", self.name);
     }
 
     /// Ends it at once and keeps its files.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer};
 use toml::Table;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::self_watch::checks;
+
 use super::{
     AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
     Vars, read_file,
@@ -43,6 +45,8 @@ pub(super) struct Written {
     plausible: Vec<Table>,
     fathom: Vec<Table>,
     umami: Vec<Table>,
+    /// Tables `[[check]]`, read by the part that does them.
+    check: Vec<Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,6 +132,7 @@ impl Default for Written {
             plausible: Vec::new(),
             fathom: Vec::new(),
             umami: Vec::new(),
+            check: Vec::new(),
         }
     }
 }
@@ -170,6 +175,10 @@ impl Written {
         let access = self.access.check(&mut faults, secure_cookie);
         let retention = self.retention.check(&mut faults);
         let http = self.http.check(&mut faults);
+        let checks = checks::read(self.check, vars).unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|message| faults.add("check", message));
+            Vec::new()
+        });
         let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
         if !faults.0.is_empty() {
             return Err(faults.0);
@@ -184,6 +193,7 @@ impl Written {
             retention,
             http,
             pull,
+            checks,
         })
     }
 
