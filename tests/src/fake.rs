@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 // One line a vendor.
+pub mod sentry;
 
 /// Largest body that is remembered or changed, in bytes.
 const BODY_MAX: usize = 1 << 20;
