@@ -19,6 +19,7 @@ pub mod http;
 pub mod instance;
 pub mod parse;
 pub mod reading;
+pub mod visitors;
 
 pub mod celery;
 pub mod cloudwatch;

@@ -17,7 +17,9 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 // One line a vendor.
+pub mod analytics;
 pub mod sentry;
+pub mod uptimerobot;
 
 /// Largest body that is remembered or changed, in bytes.
 const BODY_MAX: usize = 1 << 20;
