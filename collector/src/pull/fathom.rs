@@ -28,7 +28,7 @@ pub const KIND: Kind = Kind {
         KindOption { key: "api_key", default: "needed", meaning: "API token that may read this site." },
     ],
     snippet: "[[fathom]]\nname = \"site\"\nsite = \"ABCDE\"\napi_key_file = \"/run/secrets/fathom\"\n",
-    open,
+    open: |given| open(&given),
 };
 
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ struct Fathom {
     api_key: Secret,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     if config.site.trim().is_empty() {
         return Err("site is empty: write its identifier, such as \"ABCDE\"".to_owned());

@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
     ],
     snippet: "[[plausible]]\nname = \"site\"\nsite = \"example.com\"\napi_key_file = \"/run/secrets/plausible\"\n\
               # Your own Plausible: url = \"https://plausible.example.com\"\n",
-    open,
+    open: |given| open(&given),
 };
 
 /// Where the number is asked for.
@@ -60,7 +60,7 @@ struct Plausible {
     path: String,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     if config.site.trim().is_empty() {
         return Err("site is empty: write it as Plausible calls it, such as \"example.com\"".to_owned());

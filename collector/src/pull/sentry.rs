@@ -55,7 +55,7 @@ pub const KIND: Kind = Kind {
     ],
     snippet: "[[sentry]]\nname = \"backend\"\norganization = \"acme\"\nprojects = [\"backend\"]\nenvironment = \"production\"\n\
               token_file = \"/run/secrets/sentry\"\n# Organisations in the EU: url = \"https://de.sentry.io\"; your own: its address.\n",
-    open,
+    open: |given| open(&given),
 };
 
 /// Longest that one call may take.
@@ -144,7 +144,7 @@ struct Sentry {
     given_ms: Option<i64>,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let is_name = |text: &str| !text.is_empty() && text.len() <= 100 && text.chars().all(is_plain);

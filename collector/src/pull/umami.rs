@@ -36,7 +36,7 @@ pub const KIND: Kind = Kind {
     snippet: "[[umami]]\nname = \"site\"\nurl = \"https://umami.example.com\"\nwebsite = \"00000000-0000-0000-0000-000000000000\"\n\
               username = \"farol\"\npassword_file = \"/run/secrets/umami\"\n\
               # In Umami's cloud: no url, username and password, but api_key_file = \"/run/secrets/umami\"\n",
-    open,
+    open: |given| open(&given),
 };
 
 /// Umami's cloud.
@@ -71,7 +71,7 @@ struct Umami {
     login: Login,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if config.website.is_empty() || !config.website.chars().all(is_plain) {

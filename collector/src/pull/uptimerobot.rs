@@ -14,6 +14,7 @@ use std::{
 
 use farol_shared::{catalog, secret::Secret};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 pub use shown::{MonitorIncident, MonitorState, Uptime, UptimeMonitor};
 
@@ -43,7 +44,7 @@ pub const KIND: Kind = Kind {
         KindOption { key: "monitors", default: "all", meaning: "Names or numbers of the monitors to show." },
     ],
     snippet: "[[uptimerobot]]\nname = \"site\"\napi_key_file = \"/run/secrets/uptimerobot\"\n",
-    open,
+    open: |given| open(&given),
 };
 
 /// Most pages of monitors that are read at a poll.
@@ -93,6 +94,8 @@ struct Found {
 
 struct UptimeRobot {
     http: Http,
+    /// How long statistics may take, so that a list is not lost when they hang.
+    statistics_within: Duration,
     api_key: Secret,
     api: Api,
     /// The version that answered last.
@@ -103,7 +106,7 @@ struct UptimeRobot {
     statistics: BTreeMap<u64, (i64, Statistics)>,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let api_key = config.api_key.ok_or("api_key is missing: write api_key_file = \"/path\" or api_key_env = \"NAME\"")?;
     let wanted: Vec<String> = config
@@ -118,7 +121,9 @@ fn open(given: Given) -> Result<Box<dyn Integration>, String> {
         return Err(format!("monitors names more than {MONITORS_MAX}"));
     }
     let http = Http::new(given.url.as_deref().unwrap_or("https://api.uptimerobot.com"), given.timeout, None)?;
-    Ok(Box::new(UptimeRobot { http, api_key, api: config.api, works: None, wanted, statistics: BTreeMap::new() }))
+    let statistics_within = given.timeout * 2 / 5;
+    let (api, works, statistics) = (config.api, None, BTreeMap::new());
+    Ok(Box::new(UptimeRobot { http, statistics_within, api_key, api, works, wanted, statistics }))
 }
 
 impl Integration for UptimeRobot {
@@ -222,7 +227,9 @@ impl UptimeRobot {
         let is_checked = |one: &&Found| one.monitor.state.value().is_some();
         let asked_ms = |one: &&Found| self.statistics.get(&one.id).map_or(i64::MIN, |(asked_ms, _)| *asked_ms);
         let id = found.iter().filter(is_checked).min_by_key(asked_ms)?.id;
-        match v3::statistics(&self.http, &self.api_key, id, now_ms).await {
+        let asked = v3::statistics(&self.http, &self.api_key, id, now_ms);
+        let told = timeout(self.statistics_within, asked).await;
+        match told.unwrap_or_else(|_| Err(PollError::unreachable("the statistics of a monitor did not come in time"))) {
             Ok(told) => {
                 self.statistics.insert(id, (now_ms, told));
                 Some(id)

@@ -44,7 +44,7 @@ pub fn plausible(lacks_plan: bool) -> Router {
         // One digit: half of a longer bare number would be another number.
         Json(7).into_response()
     };
-    Router::new().route("/api/v1/stats/realtime/visitors", get(answer.clone())).route("/moved/visitors", get(answer))
+    Router::new().route("/api/v1/stats/realtime/visitors", get(answer)).route("/moved/visitors", get(answer))
 }
 
 /// Fathom with the site `ABCDE`.

@@ -29,6 +29,8 @@ pub struct Options {
     pub next_host: String,
     /// Statistics fail with 500.
     pub has_broken_statistics: bool,
+    /// Statistics never come.
+    pub has_hanging_statistics: bool,
     /// Answers 429 with this reset in seconds since the epoch.
     pub limited_until: Option<i64>,
     /// The time there, in ms since the epoch.
@@ -44,6 +46,7 @@ impl Default for Options {
             page: 50,
             next_host: String::new(),
             has_broken_statistics: false,
+            has_hanging_statistics: false,
             limited_until: None,
             now_ms: 1_795_237_680_000,
         }
@@ -69,13 +72,13 @@ fn refuse(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
 }
 
-/// What version 3 checks before it answers.
-fn check(now: &Options, headers: &HeaderMap) -> Result<(), Response> {
+/// Why version 3 does not answer, if so.
+fn refused(now: &Options, headers: &HeaderMap) -> Option<Response> {
     if !now.has_v3 {
-        return Err(refuse(StatusCode::NOT_FOUND, "Not Found"));
+        return Some(refuse(StatusCode::NOT_FOUND, "Not Found"));
     }
     if headers.get(header::AUTHORIZATION).is_none_or(|sent| sent != &format!("Bearer {KEY}")) {
-        return Err(refuse(StatusCode::UNAUTHORIZED, "Unauthorized"));
+        return Some(refuse(StatusCode::UNAUTHORIZED, "Unauthorized"));
     }
     if let Some(reset) = now.limited_until {
         let limits = [
@@ -83,9 +86,9 @@ fn check(now: &Options, headers: &HeaderMap) -> Result<(), Response> {
             ("x-ratelimit-remaining", "0".to_owned()),
             ("x-ratelimit-reset", reset.to_string()),
         ];
-        return Err((StatusCode::TOO_MANY_REQUESTS, limits, Json(json!({"message": "Too Many Requests"}))).into_response());
+        return Some((StatusCode::TOO_MANY_REQUESTS, limits, Json(json!({"message": "Too Many Requests"}))).into_response());
     }
-    Ok(())
+    None
 }
 
 fn one<'a>(asked: &'a Asked, key: &str) -> &'a str {
@@ -101,7 +104,7 @@ fn number(place: usize) -> i64 {
 
 async fn monitors(State(options): State<Shared>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let now = options.lock().unwrap().clone();
-    if let Err(refused) = check(&now, &headers) {
+    if let Some(refused) = refused(&now, &headers) {
         return refused;
     }
     let start: usize = one(&asked, "cursor").parse().unwrap_or(0);
@@ -121,8 +124,11 @@ async fn monitors(State(options): State<Shared>, Query(asked): Query<Asked>, hea
 
 async fn uptime(State(options): State<Shared>, Path(id): Path<i64>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let now = options.lock().unwrap().clone();
-    if let Err(refused) = check(&now, &headers) {
+    if let Some(refused) = refused(&now, &headers) {
         return refused;
+    }
+    if now.has_hanging_statistics {
+        std::future::pending::<()>().await;
     }
     if now.has_broken_statistics {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
@@ -142,7 +148,7 @@ async fn response_time(
     headers: HeaderMap,
 ) -> Response {
     let now = options.lock().unwrap().clone();
-    if let Err(refused) = check(&now, &headers) {
+    if let Some(refused) = refused(&now, &headers) {
         return refused;
     }
     let told = json!({"summary": {"avg": 412.5, "min": 100, "max": 900}, "data_points": 2,

@@ -148,7 +148,7 @@ fn parse_top(body: &[u8]) -> Result<Vec<SentryIssue>, PollError> {
 pub(super) fn text(value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
     let cut = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX))?;
-    (!cut.is_empty()).then(|| cut.to_owned())
+    (!cut.is_empty()).then(|| cut.replace(char::is_control, " "))
 }
 
 #[cfg(test)]

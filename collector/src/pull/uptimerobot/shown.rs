@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 /// Longest name, address or reason, in bytes.
 const TEXT_BYTES_MAX: usize = 200;
 
-/// Most monitors that are listed: what does not work comes first.
-const LISTED_MAX: usize = 250;
+/// Most monitors that are listed, what does not work first. With the longest texts they still fit a snapshot.
+const LISTED_MAX: usize = 150;
 
 /// What a monitor says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -108,7 +108,7 @@ impl Uptime {
 pub(super) fn text(text: &str) -> Option<String> {
     let text = text.trim();
     let cut = text.get(..text.floor_char_boundary(TEXT_BYTES_MAX))?;
-    (!cut.is_empty()).then(|| cut.to_owned())
+    (!cut.is_empty()).then(|| cut.replace(char::is_control, " "))
 }
 
 #[cfg(test)]
@@ -130,6 +130,24 @@ pub(super) mod tests {
             tls_expires: None,
             last_incident: None,
         }
+    }
+
+    #[test]
+    fn the_longest_list_of_the_longest_texts_fits_a_snapshot() {
+        let long = text(&"\"\u{1}".repeat(500)).unwrap();
+        let one = UptimeMonitor {
+            url: Some(long.clone()),
+            last_incident: Some(MonitorIncident {
+                reason: Some(long.clone()),
+                started: Some(i64::MAX),
+                duration_s: Some(f64::MAX),
+            }),
+            tls_expires: Some(i64::MAX),
+            since: Some(i64::MAX),
+            ..monitor(&long, MonitorState::Online)
+        };
+        let told = serde_json::to_string(&Uptime::of(vec![one; 1_000])).unwrap();
+        assert!(told.len() < crate::pull::reading::SNAPSHOT_BYTES_MAX, "{}", told.len());
     }
 
     #[test]

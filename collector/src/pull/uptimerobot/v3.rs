@@ -300,6 +300,15 @@ mod tests {
         }
 
         #[test]
+        fn no_address_of_a_next_page_leads_elsewhere(next in "(https?:)?[/\\\\@:.a-z0-9]{0,40}(\\?cursor=[a-z0-9]{0,5})?") {
+            let http = Http::new("https://api.uptimerobot.com", std::time::Duration::from_secs(1), None).unwrap();
+            if next_cursor(&http, &next).is_ok() {
+                let url = http.base().join(&next).unwrap();
+                prop_assert_eq!(url.host_str(), Some("api.uptimerobot.com"));
+            }
+        }
+
+        #[test]
         fn instants_are_read_as_they_were_written(second in 0_i64..4_000_000_000) {
             prop_assert_eq!(parse::moment(&Value::from(iso(second * 1_000))), Some(second * 1_000));
         }
