@@ -22,6 +22,7 @@ pub mod parse;
 pub mod reading;
 mod stage;
 pub mod status;
+pub mod visitors;
 
 pub mod celery;
 pub mod cloudwatch;

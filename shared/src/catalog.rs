@@ -192,6 +192,7 @@ catalog! {
     // End of hosting.
 
     // Uptime.
+    CHECK_UPTIME_RATIO = "farol.check.uptime_ratio", "1", Gauge, ["farol.check.name", "farol.check.kind", "farol.window"], "Share of the last day (1d), week (7d) or month (30d) in which a check was online, as the checking service tells.";
     // End of uptime.
 
     // PostgreSQL.

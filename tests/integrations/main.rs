@@ -9,3 +9,7 @@ mod checks;
 mod faults;
 mod postgres;
 mod rabbitmq;
+mod analytics;
+mod faults;
+mod sentry;
+mod uptime;

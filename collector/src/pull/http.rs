@@ -22,7 +22,7 @@ use rustls::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::PollError;
+use super::{PollError, parse};
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -217,16 +217,7 @@ impl Answer {
     /// # Errors
     /// [`PollError::bad_answer`], saying where it broke.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PollError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // The library's text quotes no values but those of a wrong type, which may be anything.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let what = match error.classify() {
-                serde_json::error::Category::Eof => "ends too early",
-                serde_json::error::Category::Data => "has another shape than expected",
-                serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is no JSON",
-            };
-            PollError::bad_answer(format!("the answer to {} {what} ({place})", self.path)).with_status(self.status)
-        })
+        parse::json(&self.body, &self.path).map_err(|error| error.with_status(self.status))
     }
 
     /// How long the system asks to be left alone: `Retry-After` in seconds or as a date.
