@@ -18,6 +18,7 @@ pub mod page;
 pub mod problem;
 pub mod pull;
 pub mod push;
+pub mod redis_link;
 pub mod run;
 pub mod self_watch;
 pub mod service;
