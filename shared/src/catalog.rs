@@ -144,6 +144,21 @@ catalog! {
     REDIS_KEYS_EVICTED = "redis.keys.evicted", "{key}", Counter, [], "Keys removed for want of memory.";
     REDIS_KEYS_EXPIRED = "redis.keys.expired", "{key}", Counter, [], "Keys removed because their time was over.";
     REDIS_PING_DURATION = "redis.ping.duration", "s", Gauge, [], "Time from sending PING to its answer.";
+    REDIS_MEMORY_RSS = "redis.memory.rss", "By", Gauge, [], "Memory that the system gave Redis.";
+    REDIS_MEMORY_FRAGMENTATION = "redis.memory.fragmentation_ratio", "1", Gauge, [], "Memory that the system gave Redis against what it allocated. Says little below 100 MB.";
+    REDIS_CLIENTS_BLOCKED = "redis.clients.blocked", "{client}", Gauge, [], "Clients that wait in a blocking command, as idle workers do.";
+    REDIS_CONNECTIONS_RECEIVED = "redis.connections.received", "{connection}", Counter, [], "Connections that Redis accepted.";
+    REDIS_CONNECTIONS_REJECTED = "redis.connections.rejected", "{connection}", Counter, [], "Connections turned away because there were too many clients.";
+    REDIS_NET_INPUT = "redis.net.input", "By", Counter, [], "Bytes that Redis read from its clients.";
+    REDIS_NET_OUTPUT = "redis.net.output", "By", Counter, [], "Bytes that Redis wrote to its clients.";
+    REDIS_CPU_TIME = "redis.cpu.time", "s", Counter, ["redis.cpu.mode"], "CPU time of Redis by mode: user, system.";
+    REDIS_ERRORS = "redis.errors", "{error}", Counter, [], "Answers of Redis that were errors.";
+    REDIS_UPTIME = "redis.uptime", "s", Gauge, [], "Time since Redis started; of a Cluster, since its youngest node did.";
+    REDIS_UNSAVED = "redis.rdb.changes_since_last_save", "{change}", Gauge, [], "Changes since the last snapshot on disk.";
+    REDIS_PERSISTENCE_OK = "redis.persistence.ok", "1", Gauge, [], "Whether the last snapshot and the last append to disk went well: 1 or 0.";
+    REDIS_REPLICAS = "redis.replicas.connected", "{replica}", Gauge, [], "Replicas connected to this master.";
+    REDIS_REPLICATION_LAG = "redis.replication.lag", "s", Gauge, [], "Time by which the slowest replica is behind; of a replica, time since it heard of its master.";
+    REDIS_CLUSTER_SLOTS_FAILED = "redis.cluster.slots.failed", "{slot}", Gauge, [], "Slots of a Cluster whose node failed.";
     // End of Redis.
 
     // RabbitMQ.

@@ -17,5 +17,6 @@ pub mod load;
 pub mod process;
 pub mod rabbitmq_server;
 pub mod random;
+pub mod redis_server;
 pub mod server_process;
 pub mod wait;

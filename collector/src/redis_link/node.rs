@@ -88,11 +88,11 @@ impl Node {
             if node.is_broken() {
                 return Err(named
                     .err()
-                    .map_or_else(|| silent(address), |error| during_handshake(&error, address, tls.is_some())));
+                    .map_or_else(|| silent(address, tls.is_some()), |error| during_handshake(&error, address, tls.is_some())));
             }
             Ok(node)
         };
-        timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address)))
+        timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address, tls.is_some())))
     }
 
     /// `host:port`, or the path of its socket.
@@ -187,7 +187,7 @@ pub(super) async fn subscriber(
         let stream = open(address, tls).await?;
         PubSub::new(user, stream).await.map_err(|error| during_handshake(&error, address, tls.is_some()))
     };
-    timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address)))
+    timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address, tls.is_some())))
 }
 
 /// Either kind of stream below Redis' protocol.
@@ -212,8 +212,9 @@ async fn open(address: &Address, tls: Option<&Tls>) -> Result<Pin<Box<dyn Duplex
     Ok(Box::pin(stream))
 }
 
-fn silent(address: &Address) -> PollError {
-    PollError::unreachable(format!("{address} does not answer in time"))
+fn silent(address: &Address, has_tls: bool) -> PollError {
+    let hint = if has_tls { "; if it speaks no TLS, write redis://" } else { "" };
+    PollError::unreachable(format!("{address} does not answer in time{hint}"))
 }
 
 fn no_connection(address: &Address, error: &io::Error) -> PollError {

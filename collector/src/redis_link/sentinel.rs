@@ -43,6 +43,7 @@ impl Target {
     }
 }
 
-fn of_sentinel(sentinel: &Address, error: PollError) -> PollError {
-    PollError { message: format!("Sentinel {sentinel}: {}", error.message), ..error }
+fn of_sentinel(sentinel: &Address, mut error: PollError) -> PollError {
+    error.message = format!("Sentinel {sentinel}: {}", error.message);
+    error
 }
