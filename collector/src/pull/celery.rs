@@ -13,6 +13,7 @@ use tokio::time::Instant;
 mod amqp;
 mod channels;
 mod config;
+mod control;
 mod event;
 mod exception;
 mod feed;
@@ -29,6 +30,7 @@ mod worker;
 use self::{
     amqp::broker::AmqpBroker,
     config::{Checked, Place},
+    control::Control,
     feed::Feed,
     inbox::{Hearing, Inbox},
     queues::Waiting,
@@ -70,6 +72,8 @@ struct Celery {
     inbox: Inbox,
     /// Runs from the first poll on.
     feed: Option<Feed>,
+    /// Asks the workers, where that is wanted.
+    control: Option<Control>,
     state: State,
     heads_read: Option<Instant>,
     first_ms: Option<i64>,
@@ -104,6 +108,7 @@ impl Celery {
             within,
             inbox: Inbox::default(),
             feed: None,
+            control: None,
             state: State::default(),
             heads_read: None,
             first_ms: None,
@@ -156,6 +161,12 @@ impl Celery {
         let is_first = self.feed.is_none();
         let (config, inbox, within) = (&self.config, &self.inbox, self.within);
         self.feed.get_or_insert_with(|| Feed::start(config.broker.clone(), inbox.clone(), within));
+        if is_first
+            && config.asks_workers
+            && let Place::Redis(target, names) = &config.broker
+        {
+            self.control = Some(Control::start((**target).clone(), names.clone(), within));
+        }
         let asked = self.ask(at.now_ms).await;
         if is_first && asked.is_ok() {
             self.inbox.known_within(FIRST_WAIT).await;
@@ -163,7 +174,7 @@ impl Celery {
         let heard = self.hear(at.now_ms);
         let mut reading = Reading::default();
         let mut notes = Vec::new();
-        let waiting = match (asked, &heard) {
+        let mut waiting = match (asked, &heard) {
             (Ok(waiting), _) => Some(waiting),
             // Where events arrive, the broker is there.
             (Err(error), Ok(_)) if error.code != super::Code::Unreachable => {
@@ -184,8 +195,16 @@ impl Celery {
                 None
             }
         };
-        if let Some(waiting) = &waiting {
-            notes.extend(waiting.notes.iter().cloned());
+        if let Some(waiting) = &mut waiting {
+            notes.append(&mut waiting.notes);
+        }
+        if let (Some(control), Some(waiting)) = (&self.control, &mut waiting) {
+            let said = control.said();
+            waiting.reserved = said.reserved.or(waiting.reserved);
+            waiting.scheduled = said.scheduled;
+            if let Some(trouble) = said.trouble {
+                reading.missing("workers", trouble);
+            }
         }
         self.report(&mut reading, waiting.as_ref(), listening_ms, notes, at.now_ms);
         Ok(reading)

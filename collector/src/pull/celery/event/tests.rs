@@ -23,7 +23,7 @@ fn steps(events: &[Event]) -> Vec<&Step> {
 #[test]
 fn messages_of_redis_are_read_alone_and_in_lists() {
     let events = recorded_on_redis();
-    assert_eq!(events.len(), 24, "20 messages, four of them with two events");
+    assert_eq!(events.len(), 23, "20 messages, three of them with two events");
     let steps = steps(&events);
     let count = |is_it: fn(&Step) -> bool| steps.iter().filter(|step| is_it(step)).count();
     assert_eq!(count(|step| matches!(step, Step::Sent { .. })), 2);

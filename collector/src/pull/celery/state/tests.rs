@@ -36,7 +36,7 @@ fn a_recorded_run_gives_its_counts() {
         let events = from_redis(line["message"].as_str().unwrap().as_bytes()).unwrap();
         state.take(events.into_iter().map(|event| (ms(event.time_s), event)).collect());
     }
-    let totals = Totals { succeeded: 4, failed: 2, retried: 1, revoked: 2, processed: 0 };
+    let totals = Totals { succeeded: 4, failed: 2, retried: 1, revoked: 2, processed: 10 };
     assert_eq!(state.totals, totals);
     let last = state.failures.back().unwrap();
     assert_eq!((last.worker.as_str(), last.exception.class.as_str()), ("w1@vm", "ValueError"));
