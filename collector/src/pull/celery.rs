@@ -238,7 +238,8 @@ impl Celery {
         };
         report::fill(&material, reading);
         if let Some(waiting) = waiting {
-            let of = |queue: &queues::Queue| format!("{} ({})", queue.name, queue.length().map_or("?".to_owned(), |n| n.to_string()));
+            let of =
+                |queue: &queues::Queue| format!("{} ({})", queue.name, queue.length().map_or("?".to_owned(), |n| n.to_string()));
             let queues: Vec<String> = waiting.queues.iter().take(10).map(of).collect();
             reading.say(format!("{}: tasks waiting in {}", material.broker, queues.join(", ")));
         }

@@ -29,12 +29,19 @@ async fn counts_equal_what_was_sent() {
     assert_eq!(told["failure_ratio"], json!(5.0 / 32.0));
     for (name, succeeded, failed, retried) in [("jobs.fine", 24, 0, 0), ("jobs.fails", 0, 5, 0), ("jobs.flaky", 3, 0, 6)] {
         let task = named(&told, "tasks", name);
-        assert_eq!((&task["succeeded"], &task["failed"], &task["retried"]), (&json!(succeeded), &json!(failed), &json!(retried)), "{told:#}");
+        assert_eq!(
+            (&task["succeeded"], &task["failed"], &task["retried"]),
+            (&json!(succeeded), &json!(failed), &json!(retried)),
+            "{told:#}"
+        );
     }
     let mean = named(&told, "tasks", "jobs.fine")["mean_s"].as_f64().unwrap();
     assert!((0.02..5.0).contains(&mean) && told["p95_s"].as_f64() >= told["p50_s"].as_f64(), "{told:#}");
     let failures = told["failures"].as_array().unwrap();
-    assert_eq!((failures.len(), &failures[0]["exception"], &failures[0]["task"]), (5, &json!("ValueError"), &json!("jobs.fails")));
+    assert_eq!(
+        (failures.len(), &failures[0]["exception"], &failures[0]["task"]),
+        (5, &json!("ValueError"), &json!("jobs.fails"))
+    );
     assert_eq!(named(&told, "workers", "w1@here")["failed_1h"], 5);
     assert_eq!(named(&told, "tasks", "jobs.flaky")["last_error"], "KeyError");
     for (how, count) in [("succeeded", 27.0), ("failed", 5.0), ("retried", 6.0)] {
@@ -77,8 +84,8 @@ async fn queues_are_as_long_as_what_waits_by_priority() {
     application.send(&["fine=1:late"]);
     let (_, told) = watch.until("the age of the oldest", |told| named(told, "queues", "late")["oldest_s"].is_number()).await;
     assert!(named(&told, "queues", "late")["oldest_s"].as_f64().unwrap() < 90.0);
+    let (_, told) = watch.until("the note", |told| says(told, "broker reachable, no worker seen")).await;
     assert!(told["workers_online"] == 0 && told["active"].is_null() && told["succeeded_1h"].is_null(), "{told:#}");
-    watch.until("the note", |told| says(told, "broker reachable, no worker seen")).await;
 
     let mut named_only = Watch::of(&format!("{toml}queues = [\"mail\", \"none\"]\n"));
     let (_, told) = named_only.until("the named", |told| told["queued"] == 7).await;
@@ -121,7 +128,8 @@ async fn a_broker_that_comes_back_is_heard_again() {
 async fn a_broker_behind_sentinels_is_watched_through_them() {
     let set = SentinelSet::start();
     let urls: Vec<String> = set.sentinels.iter().map(|one| format!("sentinel://{}/2", one.address())).collect();
-    let application = Application { master: Some("mymaster".to_owned()), ..Application::of(&urls.join(";")) };
+    let mut application = Application::of(&urls.join(";"));
+    application.master = Some("mymaster".to_owned());
     let mut watch = Watch::of(&format!("sentinels = {}\nmaster = \"mymaster\"\ndatabase = 2\n", set.addresses()));
     let _worker = application.worker("w1@here", &["-E"]);
     watch.until("the worker", |told| told["workers_online"] == 1).await;

@@ -9,8 +9,29 @@ use super::application::{Application, Watch, says};
 
 /// The read-only user of the documentation, for database 1.
 const READ_ONLY: &[&str] = &[
-    "ACL", "SETUSER", "farol", "on", ">s3cr3t", "resetkeys", "%R~*", "resetchannels", "&/1.celeryev/*", "-@all", "+ping", "+info",
-    "+select", "+hello", "+client|setname", "+scan", "+sscan", "+llen", "+lrange", "+hlen", "+zcount", "+psubscribe", "+subscribe",
+    "ACL",
+    "SETUSER",
+    "farol",
+    "on",
+    ">s3cr3t",
+    "resetkeys",
+    "%R~*",
+    "resetchannels",
+    "&/1.celeryev/*",
+    "-@all",
+    "+ping",
+    "+info",
+    "+select",
+    "+hello",
+    "+client|setname",
+    "+scan",
+    "+sscan",
+    "+llen",
+    "+lrange",
+    "+hlen",
+    "+zcount",
+    "+psubscribe",
+    "+subscribe",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +57,12 @@ async fn a_user_who_may_only_read_is_enough() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_refuses_or_hangs_or_is_nowhere_is_unreachable() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for url in [format!("redis://{closed}"), format!("amqp://{closed}"), "redis://nowhere.invalid".into(), "amqp://nowhere.invalid".into()] {
+    for url in [
+        format!("redis://{closed}"),
+        format!("amqp://{closed}"),
+        "redis://nowhere.invalid".into(),
+        "amqp://nowhere.invalid".into(),
+    ] {
         let told = Watch::of(&format!("url = \"{url}\"\ntimeout = \"5s\"\n")).poll().await.unwrap_err();
         assert_eq!(told.code, Code::Unreachable, "{url}: {told:?}");
     }
@@ -62,7 +88,7 @@ async fn nonsense_on_the_channel_is_counted_and_does_no_harm() {
     let mut watch = Watch::of(&format!("url = \"{}/1\"\n", server.url()));
     watch.until("the stream", |told| told["workers_online"] == 0).await;
     let pickle = r#"{"body":"gAR9lC4=","content-type":"application/x-python-serialize","properties":{"body_encoding":"base64"}}"#;
-    for message in ["", "\u{0}", "[[[[", "{\"body\":7}", pickle] {
+    for message in ["", "\u{7}", "[[[[", "{\"body\":7}", pickle] {
         server.tell(&["PUBLISH", "/1.celeryev/task.multi", message]);
     }
     watch.until("the note", |told| says(told, "5 event messages of the last hour could not be read")).await;

@@ -61,9 +61,17 @@ impl fmt::Debug for AmqpTarget {
 
 impl AmqpTarget {
     /// Reads an address; `username` and `password` are for one that has none.
-    pub(super) fn read(url: &Url, username: Option<&str>, password: Option<&Secret>, ca_file: Option<&Path>) -> Result<Self, String> {
+    pub(super) fn read(
+        url: &Url,
+        username: Option<&str>,
+        password: Option<&Secret>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, String> {
         let has_tls = url.scheme().eq_ignore_ascii_case("amqps");
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("url names no host: write one such as \"{EXAMPLE}\""))?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| format!("url names no host: write one such as \"{EXAMPLE}\""))?;
         let named = Some(decoded(url.username())?).filter(|name| !name.is_empty());
         let word = url.password().map(decoded).transpose()?;
         let path = decoded(url.path().strip_prefix('/').unwrap_or_default())?;
@@ -98,8 +106,7 @@ impl AmqpTarget {
     pub(super) async fn connect(&self, within: Duration) -> Result<Connection, PollError> {
         let silent = || PollError::unreachable(format!("{} does not answer in time", self.address()));
         let connecting = async {
-            let mut arguments =
-                OpenConnectionArguments::new(&self.host, self.port, &self.username, self.password.reveal());
+            let mut arguments = OpenConnectionArguments::new(&self.host, self.port, &self.username, self.password.reveal());
             arguments.virtual_host(&self.vhost).connection_name(CONNECTION_NAME).heartbeat(HEARTBEAT_S);
             if let Some(connector) = &self.tls {
                 arguments.tls_adaptor(TlsAdaptor::new(connector.clone(), self.host.clone()));
@@ -121,7 +128,9 @@ impl AmqpTarget {
         if said.contains("peer shutdown") || said.contains("reset by peer") || said.contains("ACCESS_REFUSED") {
             PollError::auth(format!("{address} hung up during the login: wrong user name or password?"))
         } else if said.contains("530") || said.contains("NOT_ALLOWED") || said.contains("vhost") {
-            PollError::auth(format!("{address} lets this user not into the virtual host {vhost}: does it exist, and has the user rights in it?"))
+            PollError::auth(format!(
+                "{address} lets this user not into the virtual host {vhost}: does it exist, and has the user rights in it?"
+            ))
         } else if matches!(error, Error::NetworkError(_)) {
             PollError::unreachable(format!("no connection to {address}: {said}"))
         } else {

@@ -185,7 +185,9 @@ fn check(written: &Written) -> Result<(), String> {
         return Err(format!("queues: write at most {QUEUES_MAX} names of 1 to {NAME_BYTES_MAX} bytes"));
     }
     if !is_name(&written.event_exchange) || !is_name(&written.separator) || written.key_prefix.len() > NAME_BYTES_MAX {
-        return Err(format!("event_exchange, separator and key_prefix have at most {NAME_BYTES_MAX} bytes; the first two at least 1"));
+        return Err(format!(
+            "event_exchange, separator and key_prefix have at most {NAME_BYTES_MAX} bytes; the first two at least 1"
+        ));
     }
     if written.priority_steps.is_empty() || written.priority_steps.len() > STEPS_MAX {
         return Err(format!("priority_steps: write 1 to {STEPS_MAX} numbers, such as [0, 3, 6, 9]"));
@@ -220,7 +222,12 @@ fn redis_place(url: Option<&str>, link: &redis_link::Config, written: &Written) 
 }
 
 fn amqp_place(given: &Given, link: &redis_link::Config, written: &Written) -> Result<Place, String> {
-    if !link.sentinels.is_empty() || link.master.is_some() || link.cluster || !link.addresses.is_empty() || link.database.is_some() {
+    if !link.sentinels.is_empty()
+        || link.master.is_some()
+        || link.cluster
+        || !link.addresses.is_empty()
+        || link.database.is_some()
+    {
         return Err("sentinels, master, cluster, addresses and database belong to Redis: remove them".to_owned());
     }
     let url: Url = given
@@ -231,7 +238,8 @@ fn amqp_place(given: &Given, link: &redis_link::Config, written: &Written) -> Re
     let management = match &written.management_url {
         None => None,
         Some(base) => Some(Management {
-            http: Http::new(base, given.timeout, link.ca_file.as_deref()).map_err(|wrong| wrong.replace("url", "management_url"))?,
+            http: Http::new(base, given.timeout, link.ca_file.as_deref())
+                .map_err(|wrong| wrong.replace("url", "management_url"))?,
             username: link.username.clone().unwrap_or_else(|| target.username.clone()),
             password: link.password.clone().unwrap_or_else(|| target.password.clone()),
         }),

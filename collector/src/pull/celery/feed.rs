@@ -13,8 +13,11 @@ use crate::pull::{Code, PollError};
 /// First wait after a connection ended. Events that are missed in it are gone.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 
-/// Longest wait between two tries.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait between two tries. A broker that is back is to be heard soon.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Wait where people must change something first.
+const WAIT_FOR_PEOPLE: Duration = Duration::from_secs(30);
 
 /// A connection that lasted this long was a good one.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
@@ -59,7 +62,7 @@ async fn listen_on(place: Place, inbox: Inbox, within: Duration) {
 /// How long to wait. What people must change first does not change within a second.
 fn pause(why: &PollError, wait: Duration) -> Duration {
     match why.code {
-        Code::Auth | Code::BadAnswer => WAIT_MAX,
+        Code::Auth | Code::BadAnswer => WAIT_FOR_PEOPLE,
         Code::Unreachable | Code::Limited | Code::Pending => wait,
     }
 }
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_is_not_tried_each_second() {
-        assert_eq!(pause(&PollError::auth("x"), WAIT_MIN), WAIT_MAX);
+        assert_eq!(pause(&PollError::auth("x"), WAIT_MIN), WAIT_FOR_PEOPLE);
         assert_eq!(pause(&PollError::unreachable("x"), WAIT_MIN), WAIT_MIN);
     }
 }

@@ -69,7 +69,13 @@ impl RedisBroker {
     }
 
     /// Asks how many tasks wait. `named` are the queues to ask for; with none, those that are found.
-    pub(super) async fn ask(&mut self, named: &[String], told_of: &BTreeSet<String>, now_ms: i64, reads_heads: bool) -> Result<Waiting, PollError> {
+    pub(super) async fn ask(
+        &mut self,
+        named: &[String],
+        told_of: &BTreeSet<String>,
+        now_ms: i64,
+        reads_heads: bool,
+    ) -> Result<Waiting, PollError> {
         let node = self.node().await?;
         let mut waiting = Waiting::default();
         let queues: Vec<String> = if named.is_empty() {
@@ -172,9 +178,9 @@ impl RedisBroker {
         }
         for queue in &mut waiting.queues {
             let lists = self.names.lists(&queue.name);
-            let filled = lists.iter().zip(&queue.by_priority).filter(|(_, (_, length))| *length > 0);
+            let mut filled = lists.iter().zip(&queue.by_priority).filter(|(_, (_, length))| *length > 0);
             // Of the least urgent list: what waits there waits longest.
-            let Some(((_, list), _)) = filled.last() else { continue };
+            let Some(((_, list), _)) = filled.next_back() else { continue };
             let mut range = redis::cmd("LRANGE");
             range.arg(list).arg(-1).arg(-1);
             let Ok(head) = node.run::<Vec<Vec<u8>>>(&range).await else { return };
@@ -211,7 +217,11 @@ async fn subscribe(target: &Target, names: &Names, within: Duration) -> Result<P
             Ok(Err(error)) if error.code() == Some("NOPERM") => {
                 // Of the variants a careful administrator allows the one in use.
                 refused.get_or_insert_with(|| {
-                    PollError::auth(format!("the user may not listen to {}: add &{} to its ACL", channel.pattern(), channel.pattern()))
+                    PollError::auth(format!(
+                        "the user may not listen to {}: add &{} to its ACL",
+                        channel.pattern(),
+                        channel.pattern()
+                    ))
                 });
             }
             Ok(Err(error)) => return Err(told(&error, "PSUBSCRIBE")),

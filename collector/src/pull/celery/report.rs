@@ -78,7 +78,7 @@ struct Figures {
 pub(super) fn fill(material: &Material<'_>, reading: &mut Reading) {
     let figures = figures(material);
     metrics(material, &figures, reading);
-    reading.snapshot("celery", &snapshot(material, figures));
+    reading.snapshot("celery", &snapshot(material, &figures));
 }
 
 fn figures(material: &Material<'_>) -> Figures {
@@ -148,7 +148,7 @@ fn oldest_s(state: &State, id: Option<&str>, now_ms: i64) -> Option<f64> {
     Some(float(u64::try_from(now_ms - since_ms).unwrap_or(0)) / 1e3)
 }
 
-fn snapshot(material: &Material<'_>, figures: Figures) -> Celery {
+fn snapshot(material: &Material<'_>, figures: &Figures) -> Celery {
     let Material { state, now_ms, .. } = *material;
     let runs = figures.runs.as_ref();
     let has_events = state.task_events(now_ms) == TaskEvents::Arrive;
@@ -249,11 +249,7 @@ fn failures(material: &Material<'_>) -> Vec<CeleryFailure> {
             task: failure.task.to_string(),
             id: failure.id.clone(),
             worker: failure.worker.clone(),
-            exception: if has_message {
-                format!("{}: {}", exception.class, exception.message)
-            } else {
-                exception.class.clone()
-            },
+            exception: if has_message { format!("{}: {}", exception.class, exception.message) } else { exception.class.clone() },
         }
     });
     shown.collect()
@@ -285,7 +281,9 @@ fn notes(material: &Material<'_>) -> Vec<String> {
         notes.push(format!("clocks differ from this machine's by more than 5 s: {workers}"));
     }
     if let Some(stuck) = material.waiting.and_then(|waiting| waiting.stuck).filter(|stuck| *stuck > 0) {
-        notes.push(format!("{stuck} tasks have been held by workers for over an hour; those of a dead worker wait for the visibility timeout"));
+        notes.push(format!(
+            "{stuck} tasks have been held by workers for over an hour; those of a dead worker wait for the visibility timeout"
+        ));
     }
     if missed.deaf_ms > 0 {
         notes.push(format!(

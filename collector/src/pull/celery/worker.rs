@@ -193,9 +193,12 @@ mod tests {
     #[test]
     fn silence_is_late_and_then_offline_and_a_goodbye_at_once() {
         let mut worker = after(&[1]).0;
-        for (now, expected) in
-            [(8_000, WorkerState::Online), (8_001, WorkerState::Late), (60_000, WorkerState::Late), (60_001, WorkerState::Offline)]
-        {
+        for (now, expected) in [
+            (8_000, WorkerState::Online),
+            (8_001, WorkerState::Late),
+            (60_000, WorkerState::Late),
+            (60_001, WorkerState::Offline),
+        ] {
             assert_eq!(worker.state(now, 0, 60_000), expected, "{now}");
         }
         assert_eq!(worker.state(100_000, 95_000, 60_000), WorkerState::Online, "nobody could be heard before");

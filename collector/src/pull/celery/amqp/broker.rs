@@ -91,7 +91,9 @@ impl AmqpBroker {
                 continue;
             }
             match self.length(queue).await? {
-                Some(length) => waiting.queues.push(Queue { name: queue.clone(), by_priority: vec![(None, length)], oldest: None }),
+                Some(length) => {
+                    waiting.queues.push(Queue { name: queue.clone(), by_priority: vec![(None, length)], oldest: None })
+                }
                 None => {
                     self.missing.insert(queue.clone(), Instant::now());
                     waiting.notes.push(missing(queue));
@@ -155,13 +157,18 @@ async fn listed(management: &Management, vhost: &str, named: &[String]) -> Resul
 fn waiting(page: Page, named: &[String]) -> Waiting {
     let mut waiting = Waiting::default();
     if page.filtered_count > PAGE {
-        waiting.notes.push(format!("of {} queues the first {PAGE} are counted: name yours as queues = [...]", page.filtered_count));
+        waiting
+            .notes
+            .push(format!("of {} queues the first {PAGE} are counted: name yours as queues = [...]", page.filtered_count));
     }
     for queue in page.items {
         let ready = queue.messages_ready.map(whole);
         if queue.name.starts_with("celery_delayed_") {
             waiting.scheduled = waiting.scheduled.into_iter().chain(ready).reduce(|a, b| a + b);
-        } else if !is_internal(&queue.name) && (named.is_empty() || named.contains(&queue.name)) && waiting.queues.len() < QUEUES_MAX {
+        } else if !is_internal(&queue.name)
+            && (named.is_empty() || named.contains(&queue.name))
+            && waiting.queues.len() < QUEUES_MAX
+        {
             let held = queue.messages_unacknowledged.map(whole);
             waiting.reserved = waiting.reserved.into_iter().chain(held).reduce(|a, b| a + b);
             let by_priority = ready.map(|ready| (None, ready)).into_iter().collect();

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use amqprs::{
     FieldTable, FieldValue,
-    channel::{BasicAckArguments, BasicConsumeArguments, BasicQosArguments, Channel, ExchangeDeclareArguments, QueueBindArguments, QueueDeclareArguments},
+    channel::{
+        BasicAckArguments, BasicConsumeArguments, BasicQosArguments, Channel, ExchangeDeclareArguments, QueueBindArguments,
+        QueueDeclareArguments,
+    },
 };
 use tokio::time::timeout;
 
@@ -31,7 +34,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Listens until the connection ends; returns why.
 pub(in crate::pull::celery) async fn listen(target: &AmqpTarget, exchange: &str, within: Duration, inbox: &Inbox) -> PollError {
-    hear(target, exchange, within, inbox).await.err().unwrap_or_else(|| PollError::unreachable("the connection that hears events ended"))
+    hear(target, exchange, within, inbox)
+        .await
+        .err()
+        .unwrap_or_else(|| PollError::unreachable("the connection that hears events ended"))
 }
 
 async fn hear(target: &AmqpTarget, exchange: &str, within: Duration, inbox: &Inbox) -> Result<(), PollError> {

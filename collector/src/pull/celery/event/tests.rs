@@ -60,7 +60,8 @@ fn arguments_results_and_tracebacks_are_nowhere() {
 
 #[test]
 fn other_content_types_are_refused_unread() {
-    let message = r#"{"body":"gAR9lC4=","content-type":"application/x-python-serialize","properties":{"body_encoding":"base64"}}"#;
+    let message =
+        r#"{"body":"gAR9lC4=","content-type":"application/x-python-serialize","properties":{"body_encoding":"base64"}}"#;
     assert_eq!(from_redis(message.as_bytes()), Err(Refused::NotJson));
     assert_eq!(from_body(Some("application/x-yaml"), b"type: task-sent"), Err(Refused::NotJson));
 }
