@@ -181,8 +181,13 @@ catalog! {
     CELERY_QUEUED = "celery.queued", "{task}", Gauge, [], "Tasks that wait in all queues.";
     CELERY_WORKERS_ONLINE = "celery.workers.online", "{worker}", Gauge, [], "Workers whose heartbeat was heard of late.";
     CELERY_TASKS_ACTIVE = "celery.tasks.active", "{task}", Gauge, [], "Tasks that workers run at this moment.";
-    CELERY_TASKS_FINISHED = "celery.tasks.finished", "{task}", Counter, ["celery.task.state"], "Runs of tasks by how they ended: succeeded, failed, retried.";
+    CELERY_TASKS_FINISHED = "celery.tasks.finished", "{task}", Counter, ["celery.task.state"], "Runs of tasks by how they ended: succeeded, failed, retried, revoked.";
     CELERY_TASK_DURATION = "celery.task.duration", "s", Gauge, ["farol.statistic"], "Run time of the tasks of the last five minutes: mean, p50, p95.";
+    CELERY_TASKS_PROCESSED = "celery.tasks.processed", "{task}", Counter, [], "Runs of tasks that workers began, by their heartbeats: told without task events, too.";
+    CELERY_TASKS_RESERVED = "celery.tasks.reserved", "{task}", Gauge, [], "Tasks that workers hold: taken from a queue and not finished, or waiting for their time.";
+    CELERY_TASKS_STUCK = "celery.tasks.stuck", "{task}", Gauge, [], "Tasks that have been held for over an hour, most often by a worker that died. Redis as the broker only.";
+    CELERY_QUEUE_OLDEST = "celery.queue.oldest", "s", Gauge, ["celery.queue"], "How long the oldest task of a queue waits. Needs Redis as the broker and task_send_sent_event in the application.";
+    CELERY_EVENTS_LOST = "celery.events.lost", "{event}", Counter, [], "Events that came faster than the collector could keep them.";
     // End of Celery.
 
     // Hosting.

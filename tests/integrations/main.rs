@@ -1,6 +1,7 @@
 //! Integrations against real servers, and against fakes of vendors that cannot be had, in every kind of trouble.
 
 mod actions;
+mod celery;
 mod faults;
 mod online_users;
 mod redis;
