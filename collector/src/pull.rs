@@ -16,6 +16,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 pub mod declared;
 pub mod error;
 pub mod http;
+pub mod infra;
 pub mod instance;
 pub mod parse;
 pub mod reading;
