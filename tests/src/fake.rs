@@ -17,6 +17,10 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 // One line a vendor.
+pub mod aws;
+pub mod digitalocean;
+pub mod railway;
+pub mod vercel;
 
 /// Largest body that is remembered or changed, in bytes.
 const BODY_MAX: usize = 1 << 20;
