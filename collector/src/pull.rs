@@ -17,6 +17,7 @@ mod batches;
 pub mod declared;
 pub mod error;
 pub mod http;
+pub mod infra;
 pub mod instance;
 pub mod parse;
 pub mod reading;

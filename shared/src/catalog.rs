@@ -194,6 +194,9 @@ catalog! {
     HOSTING_CPU_UTILIZATION = "hosting.cpu.utilization", "1", Gauge, ["farol.target"], "CPU of a machine or service in use against its limit, as its provider tells.";
     HOSTING_MEMORY_UTILIZATION = "hosting.memory.utilization", "1", Gauge, ["farol.target"], "Memory of a machine or service in use against its limit, as its provider tells.";
     HOSTING_NETWORK_IO = "hosting.network.io", "By/s", Gauge, ["farol.target", "network.io.direction"], "Bytes received or transmitted a second, as the provider tells.";
+    HOSTING_DISK_UTILIZATION = "hosting.disk.utilization", "1", Gauge, ["farol.target"], "Disk of a machine or service in use against its size, as its provider tells.";
+    HOSTING_VALUE = "hosting.value", "1", Gauge, ["farol.target", "farol.name", "farol.unit"], "A further figure of a machine or service, as its provider tells: connections, latency, messages. Its unit stands in farol.unit.";
+    HOSTING_DEPLOYMENT_READY = "hosting.deployment.ready", "1", Gauge, ["farol.target"], "Whether the newest finished deployment to production succeeded: 1 or 0.";
     // End of hosting.
 
     // Uptime.

@@ -14,3 +14,8 @@ mod analytics;
 mod faults;
 mod sentry;
 mod uptime;
+mod cloudwatch;
+mod digitalocean;
+mod faults;
+mod railway;
+mod vercel;

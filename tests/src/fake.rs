@@ -21,6 +21,10 @@ pub mod rabbitmq;
 pub mod analytics;
 pub mod sentry;
 pub mod uptimerobot;
+pub mod aws;
+pub mod digitalocean;
+pub mod railway;
+pub mod vercel;
 
 /// Largest body that is remembered or changed, in bytes.
 const BODY_MAX: usize = 1 << 20;
