@@ -255,16 +255,17 @@ export function InspectCard({ shot }: { shot: CacheShot }) {
         {state === 'found' && found?.exists === true && (
           <div class="row wrap keyhead">
             <Tags found={found} />
-            <span class="grow" />
-            <span class="seg" role="group" aria-label={m.inspectView}>
-              <button aria-pressed={!isRaw.value} onClick={() => (isRaw.value = false)}>
-                {m.inspectPretty}
-              </button>
-              <button aria-pressed={isRaw.value} disabled={found.raw === null} onClick={() => (isRaw.value = true)}>
-                {m.inspectRaw}
-              </button>
+            <span class="row keytools">
+              <span class="seg" role="group" aria-label={m.inspectView}>
+                <button aria-pressed={!isRaw.value} onClick={() => (isRaw.value = false)}>
+                  {m.inspectPretty}
+                </button>
+                <button aria-pressed={isRaw.value} disabled={found.raw === null} onClick={() => (isRaw.value = true)}>
+                  {m.inspectRaw}
+                </button>
+              </span>
+              <Copy found={found} isRaw={isRaw.value} />
             </span>
-            <Copy found={found} isRaw={isRaw.value} />
           </div>
         )}
         <div class="keyplace" role="status">

@@ -254,8 +254,8 @@ export function CacheTables({ shot }: { shot: CacheShot }) {
         {shot.databases != null && <Databases rows={shot.databases} />}
         {shot.replication != null && <Replication of={shot.replication} />}
         {shot.persistence != null && <Persistence of={shot.persistence} />}
-        {shot.slow_log != null && <SlowLog rows={shot.slow_log} />}
       </div>
+      {shot.slow_log != null && <SlowLog rows={shot.slow_log} />}
     </>
   );
 }

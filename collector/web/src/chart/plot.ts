@@ -45,6 +45,15 @@ function timeLabels(splits: number[]): string[] {
   });
 }
 
+/** A division of the axis needs so many pixels. */
+const SPLIT_PX = 18;
+
+/** As many divisions as a low chart has room for, evenly. */
+function fewer(splits: number[], height: number): number[] {
+  const every = Math.ceil((splits.length * SPLIT_PX) / Math.max(1, height - 30));
+  return splits.filter((_, i) => i % every === 0);
+}
+
 export class Plot {
   readonly #host: HTMLElement;
   readonly #options: PlotOptions;
@@ -143,7 +152,7 @@ export class Plot {
           grid: { stroke: token('--grid'), width: 1 },
           gap: 6,
           size: (u, labels) => this.#axisSize(u, labels),
-          splits: () => (spec.scale ? [...spec.scale.splits] : axisTop(this.#top(), spec.base).splits),
+          splits: () => (spec.scale ? [...spec.scale.splits] : fewer(axisTop(this.#top(), spec.base).splits, height)),
           values: (_, splits) =>
             splits.map((value) => spec.axis(value, (splits[1] ?? 0) - (splits[0] ?? 0), splits.at(-1) ?? 0)),
         },

@@ -74,10 +74,12 @@ function One({ toast: { id, kind, text, action } }: { toast: Toast }) {
 export function Toasts() {
   if (toasts.value.length === 0) return null;
   return (
-    <ul class="toasts" aria-label={t.value.messages}>
-      {toasts.value.map((one) => (
-        <One key={one.id} toast={one} />
-      ))}
-    </ul>
+    <section aria-label={t.value.messages}>
+      <ul class="toasts">
+        {toasts.value.map((one) => (
+          <One key={one.id} toast={one} />
+        ))}
+      </ul>
+    </section>
   );
 }
