@@ -159,18 +159,16 @@ export function Chart(props: Props) {
   return <ChartCard chart={chart} card={card} class={props.class ?? ''} onRetry={() => (attempt.value += 1)} />;
 }
 
-interface DataProps {
+export interface PlotProps {
   spec: ChartSpec;
   /** Null until it came. */
   data: { answer: QueryAnswer; stretch: Stretch } | null;
   failure: string | null;
   onRetry: () => void;
-  class?: string;
 }
 
-/** A chart of what the page has asked for itself. */
-export function DataChart({ spec, data, failure, onRetry, class: extra = '' }: DataProps) {
-  const card = useRef<HTMLElement>(null);
+/** The chart of what the page has asked for itself. */
+function useDataChart({ spec, data, failure }: PlotProps, card: RefObject<HTMLElement | null>): ChartController {
   const chart = useMemo(() => new ChartController(spec), [spec]);
   useSight(chart, card);
   useLook(chart);
@@ -181,7 +179,27 @@ export function DataChart({ spec, data, failure, onRetry, class: extra = '' }: D
       chart.state.value = 'failed';
     } else chart.state.value = 'loading';
   }, [chart, data, failure]);
+  return chart;
+}
+
+/** Such a chart as a card of its own. */
+export function DataChart({ class: extra = '', ...props }: PlotProps & { class?: string }) {
+  const { onRetry } = props;
+  const card = useRef<HTMLElement>(null);
+  const chart = useDataChart(props, card);
   return <ChartCard chart={chart} card={card} class={extra} onRetry={onRetry} />;
+}
+
+/** Such a chart without a card, to stand in one. */
+export function DataPlot(props: PlotProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useDataChart(props, box);
+  return (
+    <div ref={box} class="plotbox">
+      <Legend chart={chart} />
+      <Surface chart={chart} onRetry={props.onRetry} />
+    </div>
+  );
 }
 
 interface CardProps {

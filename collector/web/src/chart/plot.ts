@@ -117,7 +117,7 @@ export class Plot {
       legend: { show: false },
       cursor: {
         sync: { key: SYNC_KEY, setSeries: false },
-        drag: { x: true, y: false, setScale: false },
+        drag: { x: spec.isStill !== true, y: false, setScale: false },
         y: false,
         points: {
           size: isBars(spec) ? 0 : 7,
@@ -134,7 +134,7 @@ export class Plot {
       },
       scales: {
         x: { time: true, range: () => [this.#from, this.#to] },
-        y: { range: () => [0, this.#top() * 1.1] },
+        y: { range: () => [this.#begin, this.#begin + (this.#top() - this.#begin) * 1.1] },
       },
       axes: [
         { ...axis, grid: { show: false }, gap: 4, size: 20, space: 74, values: (_, splits) => timeLabels(splits) },
@@ -143,7 +143,7 @@ export class Plot {
           grid: { stroke: token('--grid'), width: 1 },
           gap: 6,
           size: (u, labels) => this.#axisSize(u, labels),
-          splits: () => axisTop(this.#top(), spec.base).splits,
+          splits: () => this.#splits(),
           values: (_, splits) =>
             splits.map((value) => spec.axis(value, (splits[1] ?? 0) - (splits[0] ?? 0), splits.at(-1) ?? 0)),
         },
@@ -161,6 +161,17 @@ export class Plot {
 
   #top(): number {
     return Math.max(this.#data.top, this.#options.spec.atLeast ?? 0);
+  }
+
+  get #begin(): number {
+    return this.#options.spec.begin ?? 0;
+  }
+
+  #splits(): number[] {
+    const { base } = this.#options.spec;
+    return axisTop(this.#top() - this.#begin, base).splits.map((split) =>
+      Number((split + this.#begin).toPrecision(12)),
+    );
   }
 
   #color(series: number): string {

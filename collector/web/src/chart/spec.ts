@@ -39,6 +39,10 @@ export interface ChartSpec {
   value: (value: number) => string;
   /** The axis goes at least this far. */
   atLeast?: number;
+  /** Where the axis begins, for ratios that are always near 1; 0 when absent. */
+  begin?: number;
+  /** Dragging does not zoom: the chart always shows the same stretch. */
+  isStill?: boolean;
   /** Pixels of the picture; the usual height when absent. */
   height?: number;
   /** Multiples of which the axis is divided: 2 for bytes, 10 else. */

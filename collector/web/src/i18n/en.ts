@@ -2,11 +2,13 @@
 
 import type { Catalog } from './catalog';
 import { enApps } from './en-apps';
+import { enOutside } from './en-outside';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const en: Catalog = {
   ...enApps,
+  ...enOutside,
   overview: 'Overview',
   search: 'Search',
   more: 'More',

@@ -1,11 +1,13 @@
 // Brazilian Portuguese, the reference catalogue: its keys are the type that every other language must fill.
 
 import { ptApps } from './pt-apps';
+import { ptOutside } from './pt-outside';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const pt = {
   ...ptApps,
+  ...ptOutside,
 
   // Words
   overview: 'Visão geral',
