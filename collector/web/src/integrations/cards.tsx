@@ -5,7 +5,16 @@ import { ago, millis, span, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import { now } from '../live/feed';
 import { OutsideBadge } from '../outside/card';
-import { isFailing, kindSign, lastGoodText, missingText, nextTryText, rateText, reasonOf } from '../outside/states';
+import {
+  isFailing,
+  kindSign,
+  lastGoodText,
+  lookOf,
+  missingText,
+  nextTryText,
+  rateText,
+  reasonOf,
+} from '../outside/states';
 import { href, setParams } from '../state/route';
 import { Icon } from '../ui/icon';
 
@@ -19,6 +28,7 @@ function Facts({ title, status }: { title: string; status: OutsideStatus }) {
   const time = now.value;
   const failing = isFailing(status);
   const reason = reasonOf(title, status);
+  const look = lookOf(status);
   const since = failing ? m.failingFor(span(Math.max(0, time - status.since))) : '';
   const missing = missingText(status);
   const rate = rateText(status, time);
@@ -28,7 +38,7 @@ function Facts({ title, status }: { title: string; status: OutsideStatus }) {
   return (
     <div class="intg-f sub tn">
       {reason !== null && (
-        <p class="crit-line">
+        <p class={look.class === 'crit' ? 'crit-line' : 'warn-line'}>
           <b>{reason}</b>
           {status.last_error !== null && `: ${status.last_error.message}`}
         </p>
@@ -85,7 +95,7 @@ export function InstanceCard({ kind, instance }: { kind: IntegrationKind; instan
   );
 }
 
-export function UnconnectedCard({ kind }: { kind: IntegrationKind }) {
+export function UnconnectedCard({ kind, group }: { kind: IntegrationKind; group: string }) {
   const m = t.value;
   return (
     <li class="card intg-c" data-integration={kind.kind} data-state="not_configured">
@@ -95,7 +105,7 @@ export function UnconnectedCard({ kind }: { kind: IntegrationKind }) {
         </span>
         <span class="grow">
           <h3 class="ell">{kind.title}</h3>
-          <span class="sub">{m.notConnected}</span>
+          <span class="sub ell">{`${group} · ${m.notConnected}`}</span>
         </span>
         <button class="btn sm pri" onClick={() => openConnect(kind.kind)}>
           {m.connect}

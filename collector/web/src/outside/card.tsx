@@ -159,7 +159,7 @@ function Content<T>({ answer, connect, height, isFlush = false, children }: Prop
   const data = configured<T>(answer.data);
   if (data === null) {
     return (
-      <Empty icon={connect.icon} title={m.notConnected} text={connect.text}>
+      <Empty icon={connect.icon} title={m.notConnectedYet} text={connect.text}>
         <ConnectLink kind={connect.kind} title={connect.title} />
       </Empty>
     );

@@ -102,7 +102,9 @@ export function reasonOf(title: string, status: OutsideStatus): string | null {
 export function nextTryText(status: OutsideStatus, now: number): string {
   const m = t.value;
   if (status.next_poll === null) return '';
-  return status.next_poll <= now + 1_000 ? m.nextTryNow : m.nextTry(span(status.next_poll - now));
+  const wait = status.next_poll - now;
+  if (!isFailing(status)) return wait <= 1_000 ? '' : m.nextAsk(span(wait));
+  return wait <= 1_000 ? m.nextTryNow : m.nextTry(span(wait));
 }
 
 /** "last success 3 min ago". */

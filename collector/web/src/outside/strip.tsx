@@ -18,12 +18,21 @@ export function upText(ratio: number | null | undefined): string {
   return pct(floored, floored === 1 ? 0 : 2);
 }
 
+/** Half as many cells for where there is little room: of two the worse stays. */
+export function halved(cells: readonly number[]): number[] {
+  return cells.flatMap((value, i) => {
+    if (i % 2 === 1) return [];
+    const next = cells[i + 1] ?? NaN;
+    return [Number.isNaN(value) ? next : Number.isNaN(next) ? value : Math.min(value, next)];
+  });
+}
+
 export function DayStrip({ strip, name, isSmall = false }: { strip: Strip; name: string; isSmall?: boolean }) {
   const m = t.value;
   const label = strip.up === null ? m.stripNothing(name) : m.stripOf(name, upText(strip.up));
   return (
     <div class={`strip ${isSmall ? 'sm' : ''}`} role="img" aria-label={label} title={label}>
-      {strip.cells.map((value, i) => (
+      {(isSmall ? halved(strip.cells) : strip.cells).map((value, i) => (
         <i key={i} class={cellClass(value)} />
       ))}
     </div>

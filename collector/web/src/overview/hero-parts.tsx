@@ -5,11 +5,12 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { Configured, Monitor, UsersOnline } from '../api/outside';
 import { num, span } from '../i18n/format';
 import { t } from '../i18n/index';
-import { changeOf, want } from '../live/compare';
+import { changeOf, want, type Change } from '../live/compare';
 import { now } from '../live/feed';
 import { answering, meanOf } from '../outside/monitors';
 import type { Around } from '../outside/overview';
 import { stripOf } from '../outside/source';
+import { kindTitle, reasonOf } from '../outside/states';
 import { DayStrip, upText } from '../outside/strip';
 import { ChangeMark } from '../ui/change';
 import { Spark } from '../ui/parts';
@@ -49,6 +50,14 @@ export function UptimePart({ around, monitors }: { around: Around; monitors: rea
   );
 }
 
+/** Below the count: its change against yesterday, or why there is none. */
+function UsersNote({ data, change }: { data: Configured & Partial<UsersOnline>; change: Change | null }) {
+  const m = t.value;
+  if (data.as_of === null) return <>{reasonOf(kindTitle(data.kind), data.status) ?? m.noAnswerYet}</>;
+  if (data.stale) return <>{m.staleFor(span(now.value - data.as_of))}</>;
+  return data.count == null ? null : <ChangeMark change={change} />;
+}
+
 export function UsersPart({ around, data }: { around: Around; data: Configured & Partial<UsersOnline> }) {
   const m = t.value;
   const ids = around.usersOf;
@@ -65,13 +74,7 @@ export function UsersPart({ around, data }: { around: Around; data: Configured &
         <span class="grow">{values && <Spark values={values} height={30} />}</span>
       </div>
       <div class="sub tn">
-        {isStale ? (
-          m.staleFor(span(now.value - (data.as_of ?? 0)))
-        ) : change === null ? (
-          ''
-        ) : (
-          <ChangeMark change={change} />
-        )}
+        <UsersNote data={data} change={change} />
       </div>
     </div>
   );

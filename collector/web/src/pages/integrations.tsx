@@ -1,6 +1,6 @@
 // The systems around that the collector asks: what is connected and how it does, and how to connect the others.
 
-import type { IntegrationGroup, IntegrationsAnswer } from '../api/outside';
+import type { IntegrationGroup, IntegrationKind, IntegrationsAnswer } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { t } from '../i18n/index';
 import { InstanceCard, UnconnectedCard } from '../integrations/cards';
@@ -28,32 +28,42 @@ function groupWord(group: IntegrationGroup): string {
   return words[group] ?? group;
 }
 
-/** The groups in their order; one that this page does not know comes last. */
-function groupsOf({ kinds }: IntegrationsAnswer): IntegrationGroup[] {
-  const rank = (group: IntegrationGroup) => (ORDER.includes(group) ? ORDER.indexOf(group) : ORDER.length);
-  return [...new Set(kinds.map(({ group }) => group))].sort((a, b) => rank(a) - rank(b));
+/** Kinds in the order of their groups; one that this page does not know comes last. */
+function inOrder({ kinds }: IntegrationsAnswer): IntegrationKind[] {
+  const rank = ({ group }: IntegrationKind) => (ORDER.includes(group) ? ORDER.indexOf(group) : ORDER.length);
+  return [...kinds].sort((a, b) => rank(a) - rank(b));
 }
 
-function Group({ answer, group }: { answer: IntegrationsAnswer; group: IntegrationGroup }) {
+function Connected({ kinds }: { kinds: readonly IntegrationKind[] }) {
   const m = t.value;
-  const kinds = answer.kinds.filter((kind) => kind.group === group);
-  const connected = kinds.reduce((sum, { instances }) => sum + instances.length, 0);
-  // What is connected first; within that the order of the answer.
-  const sorted = [...kinds].sort((a, b) => Number(b.instances.length > 0) - Number(a.instances.length > 0));
+  if (kinds.length === 0) return null;
   return (
-    <section class="intg-g" aria-labelledby={`g-${group}`}>
-      <h2 id={`g-${group}`}>
-        {groupWord(group)}
-        {connected > 0 && <span class="sub">{m.countConnected(connected)}</span>}
+    <section class="intg-g" aria-labelledby="connected">
+      <h2 id="connected">{m.connectedOnes}</h2>
+      <ul class="intg">
+        {kinds.flatMap((kind) =>
+          kind.instances.map((instance) => (
+            <InstanceCard key={`${kind.kind} ${instance.name}`} kind={kind} instance={instance} />
+          )),
+        )}
+      </ul>
+    </section>
+  );
+}
+
+function Others({ kinds }: { kinds: readonly IntegrationKind[] }) {
+  const m = t.value;
+  if (kinds.length === 0) return null;
+  return (
+    <section class="intg-g" aria-labelledby="to-connect">
+      <h2 id="to-connect">
+        {m.otherOnes}
+        <span class="sub">{m.toConnectText}</span>
       </h2>
       <ul class="intg">
-        {sorted.flatMap((kind) =>
-          kind.instances.length === 0
-            ? [<UnconnectedCard key={kind.kind} kind={kind} />]
-            : kind.instances.map((instance) => (
-                <InstanceCard key={`${kind.kind} ${instance.name}`} kind={kind} instance={instance} />
-              )),
-        )}
+        {kinds.map((kind) => (
+          <UnconnectedCard key={kind.kind} kind={kind} group={groupWord(kind.group)} />
+        ))}
       </ul>
     </section>
   );
@@ -74,12 +84,12 @@ function Body() {
     );
   }
   if (data.kinds.length === 0) return <Empty icon="plug" title={m.notAsked} />;
+  const kinds = inOrder(data);
   const chosen = data.kinds.find(({ kind }) => kind === param('connect'));
   return (
     <>
-      {groupsOf(data).map((group) => (
-        <Group key={group} group={group} answer={data} />
-      ))}
+      <Connected kinds={kinds.filter(({ instances }) => instances.length > 0)} />
+      <Others kinds={kinds.filter(({ instances }) => instances.length === 0)} />
       {chosen && <ConnectDialog key={chosen.kind} kind={chosen} onClose={() => setParams({ connect: null }, true)} />}
     </>
   );

@@ -44,13 +44,13 @@ function UsersLine({ data }: { data: Configured & Partial<UsersOnline> }) {
   );
 }
 
-function UsersCard({ answer }: { answer: Answer<OutsideAnswer<UsersOnline>> }) {
+function UsersCard({ answer, class: extra }: { answer: Answer<OutsideAnswer<UsersOnline>>; class: string }) {
   const m = t.value;
   return (
     <OutsideCard
       id="users"
       title={m.usersOnline}
-      class="c7"
+      class={extra}
       connect={{ kind: 'online_users', title: m.usersOnline, text: m.emptyUsers, icon: 'users' }}
       answer={answer}
       height={USERS_HEIGHT + 80}
@@ -96,6 +96,7 @@ function Body() {
   return (
     <>
       {hasMonitors && <UptimeHead data={data} />}
+      {data === null && <OwnChecks />}
       {isOutside && (
         <OutsideCard
           id="monitors"
@@ -108,10 +109,10 @@ function Body() {
           {(found) => <MonitorTable monitors={found.monitors ?? []} states={states} />}
         </OutsideCard>
       )}
-      <OwnChecks />
+      {data !== null && <OwnChecks />}
       <div class="g12">
-        <UsersCard answer={users} />
-        <Outages monitors={data?.monitors ?? []} />
+        <UsersCard answer={users} class={hasMonitors ? 'c7' : 'c12'} />
+        {hasMonitors && <Outages monitors={data.monitors ?? []} />}
       </div>
     </>
   );

@@ -153,9 +153,8 @@ export function Availability({ around }: { around: Around }) {
       height={340}
       isFlush
       end={
-        <a class="btn sm ghost" href={href('/uptime')}>
-          {m.open}
-          <Icon name="chevr" size={12} />
+        <a class="btn-icon" href={href('/uptime')} aria-label={`${m.open}: ${m.uptime}`} title={m.uptime}>
+          <Icon name="chevr" size={14} />
         </a>
       }
       fallback={
