@@ -25,6 +25,10 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/resource': async () => (await import('./pages/resource')).ResourcePage,
   '/requests': async () => (await import('./pages/requests')).RequestsPage,
   '/errors': async () => (await import('./pages/errors')).ErrorsPage,
+  '/cache': async () => (await import('./pages/cache')).CachePage,
+  '/queues': async () => (await import('./pages/queues')).QueuesPage,
+  '/uptime': async () => (await import('./pages/uptime')).UptimePage,
+  '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
 };

@@ -17,6 +17,7 @@ import './css/apps.css';
 import './css/feeds.css';
 import './css/checks.css';
 import './css/cache.css';
+import './css/outside.css';
 import './css/apps-narrow.css';
 
 const root = document.getElementById('app');

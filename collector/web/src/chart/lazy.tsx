@@ -9,6 +9,10 @@ import { Failed } from '../ui/card';
 import { Skeleton } from '../ui/parts';
 import type { DataChart } from './chart';
 
+/** Room of the legend above the picture. */
+const LEGEND = 34;
+const USUAL_HEIGHT = 168;
+
 type Props = ComponentProps<typeof DataChart>;
 
 const loaded = signal<ComponentType<Props> | null>(null);
@@ -30,5 +34,6 @@ export function LazyChart(props: Props) {
   const Found = loaded.value;
   if (Found) return <Found {...props} />;
   if (hasFailed.value) return <Failed text={t.value.pageFailed} onRetry={() => void load()} />;
-  return <Skeleton height={props.spec.height ?? 168} />;
+  const legend = props.isBare === true && props.class?.includes('nolegend') !== true ? LEGEND : 0;
+  return <Skeleton height={(props.spec.height ?? USUAL_HEIGHT) + legend} />;
 }

@@ -126,7 +126,7 @@ export class Plot {
       legend: { show: false },
       cursor: {
         sync: { key: SYNC_KEY, setSeries: false },
-        drag: { x: true, y: false, setScale: false },
+        drag: { x: spec.isStill !== true, y: false, setScale: false },
         y: false,
         points: {
           size: isBars(spec) ? 0 : 7,

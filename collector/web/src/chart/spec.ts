@@ -43,6 +43,8 @@ export interface ChartSpec {
   atLeast?: number;
   /** A fixed axis, for what lives in a narrow band far from 0. */
   scale?: { min: number; max: number; splits: readonly number[] };
+  /** Dragging does not zoom: the chart always shows the same stretch. */
+  isStill?: boolean;
   /** Pixels of the picture; the usual height when absent. */
   height?: number;
   /** Multiples of which the axis is divided: 2 for bytes, 10 else. */

@@ -3,12 +3,14 @@
 import type { Catalog } from './catalog';
 import { enApps } from './en-apps';
 import { enCache } from './en-cache';
+import { enOutside } from './en-outside';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const en: Catalog = {
   ...enApps,
   ...enCache,
+  ...enOutside,
   overview: 'Overview',
   search: 'Search',
   more: 'More',

@@ -2,12 +2,14 @@
 
 import { ptApps } from './pt-apps';
 import { ptCache } from './pt-cache';
+import { ptOutside } from './pt-outside';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const pt = {
   ...ptApps,
   ...ptCache,
+  ...ptOutside,
 
   // Words
   overview: 'Visão geral',

@@ -23,6 +23,7 @@ const METRICS = [
   'http.server.request.error_ratio',
   'http.server.request.duration',
   'http.server.request.apdex',
+  'farol.users.online',
 ] as const;
 
 interface Kept {
@@ -119,6 +120,7 @@ export const PICKS = {
   rate: (row: CompareRow) => row.metric === 'http.server.request.rate',
   errors: (row: CompareRow) => row.metric === 'http.server.request.error_ratio',
   apdex: (row: CompareRow) => row.metric === 'http.server.request.apdex',
+  users: (row: CompareRow) => row.metric === 'farol.users.online',
   p50: (row: CompareRow) => isDuration(row, 'p50'),
   p95: (row: CompareRow) => isDuration(row, 'p95'),
   p99: (row: CompareRow) => isDuration(row, 'p99'),

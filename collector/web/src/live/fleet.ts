@@ -76,8 +76,8 @@ export const roots = computed(() =>
   [...fleet.value.values()].filter((r) => r.row.value.parent === null || !fleet.value.has(r.row.value.parent)),
 );
 
-/** Roots that are machines or run on one: what an application tells of itself uses nothing. */
-export const machines = computed(() => roots.value.filter((r) => r.row.value.kind !== 'service'));
+/** Roots that are machines or run on one: what an application tells of itself, or what is asked elsewhere, uses nothing. */
+export const machines = computed(() => roots.value.filter((r) => !['service', 'external'].includes(r.row.value.kind)));
 
 /** Resources by the resource they run on. */
 export const children = computed(() => {

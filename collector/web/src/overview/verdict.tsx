@@ -3,17 +3,21 @@
 import { computed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
+import type { UptimeWord } from '../api/outside';
 import type { Reason, Status } from '../api/types';
 import { hhmmss, num } from '../i18n/format';
 import { t } from '../i18n/index';
 import { lastHeard } from '../live/feed';
 import { fleet, isLoaded, rank, worst, type Resource } from '../live/fleet';
+import type { Around } from '../outside/overview';
+import { configured } from '../outside/states';
 import { contact } from '../shell/top-bar';
 import { href } from '../state/route';
 import { announce } from '../ui/announcer';
 import { Icon, type IconName } from '../ui/icon';
 import { look, statusWord } from '../ui/parts';
 import { reasonText } from '../ui/reasons';
+import { AnswerCount, UptimePart, UsersPart } from './hero-parts';
 
 const REASONS_SHOWN = 3;
 
@@ -39,7 +43,17 @@ export const counts = computed(() => {
   return found;
 });
 
-function verdict(): Verdict {
+/** The word of everything together: what is asked from outside can make it worse, never better. */
+function verdict(uptime: UptimeWord | null): Verdict {
+  const own = ownVerdict();
+  const m = t.value;
+  if (contact.value === 'lost' || uptime === null || uptime === 'UNKNOWN') return own;
+  if (uptime === 'OFFLINE') return { light: 'crit', icon: 'x', word: m.wordOffline };
+  if (uptime === 'DEGRADED' && own.light !== 'crit') return { light: 'warn', icon: 'warn', word: m.wordDegraded };
+  return worst.value === null ? { light: 'ok', icon: 'check', word: m.wordOnline } : own;
+}
+
+function ownVerdict(): Verdict {
   const m = t.value;
   const status = worst.value;
   if (contact.value === 'lost' || status === null) return { light: 'unk', icon: 'ghost', word: m.verdictUnknown };
@@ -94,9 +108,18 @@ function Count({ status }: { status: Status }) {
   );
 }
 
-export function VerdictCard() {
+interface Props {
+  around?: Around;
+}
+
+export function VerdictCard({ around }: Props) {
   const m = t.value;
-  const { light, icon, word } = verdict();
+  const checks = around === undefined ? null : configured(around.uptime.data);
+  const people = around === undefined ? null : configured(around.users.data);
+  const monitors = checks?.monitors ?? [];
+  const { light, icon, word } = verdict(checks === null || checks.stale ? null : (checks.word ?? null));
+  const parts = [monitors.length > 0 ? 'with-up' : '', people === null ? '' : 'with-users'].filter(Boolean);
+  const layout = parts.length === 0 ? '' : ['wide', ...parts].join(' ');
   const before = useRef(word);
   useEffect(() => {
     if (before.current !== word) announce(m.announceStatus(m.verdict, word));
@@ -104,7 +127,7 @@ export function VerdictCard() {
   }, [word]);
   const heard = lastHeard.value;
   return (
-    <section class="card hero" aria-label={m.verdict}>
+    <section class={`card hero ${layout}`} aria-label={m.verdict}>
       <div class="row hero-led">
         <span class={`bigled ${light}`}>
           <Icon name={icon} size={26} />
@@ -113,9 +136,12 @@ export function VerdictCard() {
           <div class={`hero-t ${light}`} data-verdict={light}>
             {word}
           </div>
+          {monitors.length > 0 && <AnswerCount monitors={monitors} />}
           <div class="sub tn">{heard === null ? m.noUpdateYet : m.lastUpdate(hhmmss(heard))}</div>
         </div>
       </div>
+      {around !== undefined && monitors.length > 0 && <UptimePart around={around} monitors={monitors} />}
+      {around !== undefined && people !== null && <UsersPart around={around} data={people} />}
       <div class="hero-why">
         <Explanation />
       </div>

@@ -4,6 +4,7 @@ import { useMemo } from 'preact/hooks';
 
 import { told } from '../api/client';
 import { DataChart } from '../chart/chart';
+import { SentryPart } from '../errors/sentry';
 import { ErrorTypes, TYPES_SHOWN } from '../errors/types';
 import { Logs, LogsHowTo } from '../errors/logs';
 import { lang, t } from '../i18n/index';
@@ -50,6 +51,7 @@ function Body() {
 export function ErrorsPage() {
   return (
     <Shell title={t.value.errors} ranges="any">
+      <SentryPart />
       <Body key={`${service.value ?? ''} ${tenant.value ?? ''}`} />
     </Shell>
   );

@@ -10,6 +10,8 @@ import { fleet, isLoaded, loadHistory } from '../live/fleet';
 import { CompletenessCard } from '../overview/completeness';
 import { KeyFigures } from '../overview/figures';
 import { HostCards } from '../overview/hosts';
+import { LateQuadrants } from '../overview/late-quadrants';
+import { useAround } from '../outside/overview';
 import { FleetTable } from '../overview/table';
 import { ServiceCards } from '../overview/services';
 import { VerdictCard } from '../overview/verdict';
@@ -73,7 +75,9 @@ function FirstRun() {
 export function Overview() {
   const m = t.value;
   useTrends();
+  const around = useAround();
   const ms = range.value.kind === 'last' ? range.value.ms : TREND_MS;
+  const hasOwn = [...fleet.value.values()].some(({ row }) => row.value.kind !== 'external');
   if (!isLoaded.value) {
     return (
       <Shell title={m.overview} ranges="live">
@@ -85,12 +89,16 @@ export function Overview() {
   }
   return (
     <Shell title={m.overview} ranges="live">
-      <VerdictCard />
+      <VerdictCard around={around} />
       {fleet.value.size === 0 ? (
-        <FirstRun />
+        <>
+          <FirstRun />
+          {around.hasAny === true && <LateQuadrants around={around} />}
+        </>
       ) : (
         <>
-          <KeyFigures />
+          {hasOwn && <KeyFigures />}
+          <LateQuadrants around={around} />
           <h2 class="sr">{`${m.hosts}, ${m.rangeTrend(rangeSpan(spanText(ms)))}`}</h2>
           <HostCards>
             <ServiceCards />

@@ -5,17 +5,23 @@ import type { IconName } from '../ui/icon';
 export interface PageRow {
   path: string;
   icon: IconName;
-  word: 'overview' | 'requests' | 'errors' | 'events' | 'health';
+  word: 'overview' | 'requests' | 'errors' | 'cache' | 'queues' | 'uptime' | 'events' | 'health' | 'integrations';
   /** The single key that leads there. */
   key: string;
   /** Whether it has a place in the phone's tab bar. */
   isTab: boolean;
+  /** It stands apart at the foot of the sidebar: what is set up rather than watched. */
+  isFoot?: boolean;
 }
 
 export const PAGES: readonly PageRow[] = [
   { path: '/', icon: 'grid', word: 'overview', key: 'o', isTab: true },
   { path: '/requests', icon: 'pulse', word: 'requests', key: 'r', isTab: true },
   { path: '/errors', icon: 'bug', word: 'errors', key: 'e', isTab: true },
+  { path: '/cache', icon: 'db', word: 'cache', key: 'c', isTab: false },
+  { path: '/queues', icon: 'layers', word: 'queues', key: 'q', isTab: false },
+  { path: '/uptime', icon: 'globe', word: 'uptime', key: 'u', isTab: false },
   { path: '/events', icon: 'list', word: 'events', key: 'n', isTab: false },
   { path: '/health', icon: 'heart', word: 'health', key: 'h', isTab: true },
+  { path: '/integrations', icon: 'plug', word: 'integrations', key: 'i', isTab: false, isFoot: true },
 ];

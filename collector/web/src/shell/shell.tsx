@@ -16,7 +16,7 @@ import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
 import { isSheetOpen, Keys } from './keys';
 import { isMoreOpen, MorePanel } from './more';
-import { PAGES } from './pages';
+import { PAGES, type PageRow } from './pages';
 import { isSearchOpen, Search } from './search';
 import { contact, TopBar } from './top-bar';
 
@@ -40,6 +40,15 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
     <a href={href(to)} aria-current={path.value === to ? 'page' : undefined}>
       <StatusIcon status={resource.live.value.status} size={14} />
       <span class="ell">{name}</span>
+    </a>
+  );
+}
+
+function PageLink({ page }: { page: PageRow }) {
+  return (
+    <a href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+      <Icon name={page.icon} />
+      <span class="ell">{t.value[page.word]}</span>
     </a>
   );
 }
@@ -77,11 +86,8 @@ function Sidebar() {
         <kbd>Ctrl K</kbd>
       </button>
       <nav class="nav" aria-label={m.menu}>
-        {PAGES.map((page) => (
-          <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
-            <Icon name={page.icon} />
-            <span class="ell">{m[page.word]}</span>
-          </a>
+        {PAGES.filter((page) => page.isFoot !== true).map((page) => (
+          <PageLink key={page.path} page={page} />
         ))}
         {services.value.length > 0 && <div class="nav-t">{m.kindServices}</div>}
         {services.value.slice(0, HOSTS_SHOWN).map((resource) => (
@@ -93,6 +99,11 @@ function Sidebar() {
         ))}
       </nav>
       <div class="side-foot">
+        <nav class="nav foot-nav" aria-label={m.integrations}>
+          {PAGES.filter((page) => page.isFoot === true).map((page) => (
+            <PageLink key={page.path} page={page} />
+          ))}
+        </nav>
         <div class="row side-tools">
           <LanguageSwitch />
           <span class="grow" />

@@ -12,7 +12,13 @@ const DAY = 86_400_000;
 export const PRESETS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
 export const DEFAULT_RANGE = '15m';
 /** Pages whose subject is rarer than samples begin with more. */
-const PAGE_RANGES: Record<string, string> = { '/requests': '1h', '/events': '1h', '/errors': '24h', '/health': '24h' };
+const PAGE_RANGES: Record<string, string> = {
+  '/requests': '1h',
+  '/events': '1h',
+  '/errors': '24h',
+  '/health': '24h',
+  '/uptime': '24h',
+};
 /** Nothing shorter can be seen at one sample a second; nothing longer is kept. */
 const SHORTEST_MS = 10 * SECOND;
 const LONGEST_MS = 800 * DAY;

@@ -1,0 +1,127 @@
+// Uptime: whether everything answers from outside and from the agents, how it did, and how many people are there.
+
+import { CheckRows } from '../checks/rows';
+import { useChecks } from '../checks/source';
+import { num, span } from '../i18n/format';
+import { t } from '../i18n/index';
+import { outside } from '../api/outside-client';
+import type { Configured, OutsideAnswer, UsersOnline } from '../api/outside';
+import { useAnswer, type Answer } from '../live/answer';
+import { OutsideCard } from '../outside/card';
+import { LazyChart } from '../chart/lazy';
+import { EVERY, resourceOf, useDayOfChecks, useStable } from '../outside/source';
+import { configured } from '../outside/states';
+import { useUsersLine, useUsersSpec } from '../outside/users';
+import { Shell } from '../shell/shell';
+import { rangeWords } from '../shell/top-bar';
+import { shown } from '../state/scope';
+import { AnswerCard } from '../ui/card';
+import { Snippets } from '../ui/how-to';
+import { Empty } from '../ui/parts';
+import { UptimeHead } from '../uptime/head';
+import { MonitorTable, Outages } from '../uptime/monitors';
+
+const USERS_HEIGHT = 190;
+
+function UsersLine({ data }: { data: Configured & Partial<UsersOnline> }) {
+  const m = t.value;
+  const integrations = useAnswer('integrations', EVERY.strip, (signal) => outside.integrations(signal));
+  const resources = useStable(resourceOf(integrations.data, data.kind, data.instance));
+  const line = useUsersLine(shown.value, resources);
+  const spec = useUsersSpec('users', USERS_HEIGHT, false);
+  const note = data.window_s == null ? '' : m.usersWindow(span(data.window_s * 1000));
+  return (
+    <>
+      <div class={`users-now ${data.stale ? 'dimv' : ''}`}>
+        <span class="hero-n">{data.count == null ? m.none : num(data.count)}</span>
+        <span class="sub">
+          {m.usersNow}
+          <span class="line faint">{[data.source, note].filter(Boolean).join(' · ')}</span>
+        </span>
+      </div>
+      <LazyChart isBare spec={spec} data={line.data?.data ?? null} failure={line.failure} onRetry={line.retry} />
+    </>
+  );
+}
+
+function UsersCard({ answer, class: extra }: { answer: Answer<OutsideAnswer<UsersOnline>>; class: string }) {
+  const m = t.value;
+  return (
+    <OutsideCard
+      id="users"
+      title={m.usersOnline}
+      class={extra}
+      connect={{ kind: 'online_users', title: m.usersOnline, text: m.emptyUsers, icon: 'users' }}
+      answer={answer}
+      height={USERS_HEIGHT + 80}
+    >
+      {(data) => <UsersLine data={data} />}
+    </OutsideCard>
+  );
+}
+
+function OwnChecks() {
+  const m = t.value;
+  const answer = useChecks(shown.value);
+  return (
+    <AnswerCard
+      id="checks"
+      title={m.ownChecks}
+      sub={rangeWords()}
+      isFlush
+      answer={answer}
+      height={240}
+      isEmpty={(rows) => rows.length === 0}
+      empty={
+        <div class="first-run pad">
+          <Empty icon="heart" title={m.noChecks} text={m.noChecksText} />
+          <Snippets kinds={['probes']} />
+        </div>
+      }
+    >
+      {(rows) => <CheckRows rows={rows} />}
+    </AnswerCard>
+  );
+}
+
+function Body() {
+  const m = t.value;
+  const uptime = useAnswer('uptime', EVERY.snapshot, (signal) => outside.uptime(null, signal));
+  const users = useAnswer('users', EVERY.users, (signal) => outside.users(null, signal));
+  const states = useDayOfChecks().data;
+  const data = configured(uptime.data);
+  const hasMonitors = data !== null && data.as_of !== null;
+  // Own checks stand in a card of their own: only a service outside adds to them.
+  const isOutside = data === null || data.kind === 'uptimerobot';
+  return (
+    <>
+      {hasMonitors && <UptimeHead data={data} />}
+      {data === null && <OwnChecks />}
+      {isOutside && (
+        <OutsideCard
+          id="monitors"
+          title={m.monitors}
+          connect={{ kind: 'uptimerobot', title: 'UptimeRobot', text: m.emptyUptime, icon: 'globe' }}
+          answer={uptime}
+          height={240}
+          isFlush
+        >
+          {(found) => <MonitorTable monitors={found.monitors ?? []} states={states} />}
+        </OutsideCard>
+      )}
+      {data !== null && <OwnChecks />}
+      <div class="g12">
+        <UsersCard answer={users} class={hasMonitors ? 'c7' : 'c12'} />
+        {hasMonitors && <Outages monitors={data.monitors ?? []} />}
+      </div>
+    </>
+  );
+}
+
+export function UptimePage() {
+  return (
+    <Shell title={t.value.uptime} ranges="any">
+      <Body />
+    </Shell>
+  );
+}
