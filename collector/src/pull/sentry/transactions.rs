@@ -276,7 +276,7 @@ mod tests {
             p99_ms: Some(1_210.7),
             failure_ratio: Some(0.0123),
         };
-        assert_eq!(parse(SPANS.as_bytes()).unwrap(), [expected.clone()]);
+        assert_eq!(parse(SPANS.as_bytes()).unwrap(), std::slice::from_ref(&expected));
         let legacy = SPANS.replace("p95(span.duration)", "p95()").replace("p99(span.duration)", "p99");
         let legacy = legacy.replace("avg(span.duration)", "avg_transaction_duration");
         assert_eq!(parse(legacy.as_bytes()).unwrap(), [expected]);
