@@ -32,6 +32,7 @@ use crate::{
     live::Live,
     page,
     problem::Problem,
+    pull::Pull,
     push::{self, Push},
     self_watch::Own,
     service::Services,
@@ -41,10 +42,12 @@ pub mod act;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
+pub mod dashboard;
 pub mod document;
 pub mod errors;
 pub mod events;
 pub mod history;
+pub mod integrations;
 pub mod logs;
 pub mod named;
 pub mod parameters;
@@ -76,6 +79,8 @@ pub struct Parts {
     pub live: Arc<Live>,
     /// What services add up to.
     pub services: Services,
+    /// What is asked of other systems.
+    pub pull: Pull,
     /// Rooms.
     pub push: Push,
     /// The door.

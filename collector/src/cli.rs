@@ -27,6 +27,7 @@ mod prompt;
 mod serve;
 mod table;
 mod token;
+mod trial;
 mod user;
 
 use args::{Action, Given, TokenAction, UserAction};
@@ -102,7 +103,13 @@ fn run(given: &Given, vars: &BTreeMap<String, String>, out: &mut dyn Write) -> R
         Action::Version => writeln!(out, "farol-collector {}", env!("CARGO_PKG_VERSION"))?,
         Action::Metrics => out.write_all(documents::metrics().as_bytes())?,
         Action::Options => out.write_all(documents::options().as_bytes())?,
-        Action::CheckConfig => config_text::show(&settings()?, out)?,
+        Action::CheckConfig { offline } => {
+            let settings = settings()?;
+            config_text::show(&settings, out)?;
+            if !offline && !trial::ask(&settings, out)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Action::Health => return Ok(health::ask(&settings()?, out)?),
         Action::Backup { to } => backup::make(&settings()?, to, out)?,
         Action::User(action) => do_user(&settings()?, action, out)?,

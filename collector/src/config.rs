@@ -8,10 +8,13 @@ use std::{
 };
 
 use axum::http::Uri;
+use farol_agent::probe::Probe;
 use farol_shared::{
     config::{self, Alias, ConfigError, Span, Vars},
     secret::Secret,
 };
+
+use crate::pull::Declared;
 
 mod options;
 mod written;
@@ -37,6 +40,10 @@ pub struct Settings {
     pub retention: Retention,
     /// Bounds of the HTTP listener.
     pub http: HttpSettings,
+    /// Instances of integrations, by kind.
+    pub pull: Vec<Declared>,
+    /// Health checks that the collector does itself.
+    pub checks: Vec<Probe>,
 }
 
 /// Settings of sign-in and tokens.

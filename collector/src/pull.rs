@@ -13,12 +13,17 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
+mod batches;
 pub mod declared;
 pub mod error;
 pub mod http;
+pub mod infra;
 pub mod instance;
 pub mod parse;
 pub mod reading;
+mod stage;
+pub mod status;
+pub mod visitors;
 
 pub mod celery;
 pub mod cloudwatch;
@@ -39,6 +44,8 @@ pub use declared::{Declared, Given};
 pub use error::{Code, PollError};
 pub use instance::Instance;
 pub use reading::Reading;
+pub use stage::{Pull, Slot};
+pub use status::{State, Status};
 
 /// Most instances of all kinds together. Each is a task and a resource; a team has a dozen.
 pub const INSTANCES_MAX: usize = 200;

@@ -7,9 +7,14 @@
 //! Invariants: a password is never in an error, in `Debug` or in [`Target::describe`]; every wait has an end; failed
 //! credentials are an error, never a connection as somebody else.
 //!
-//! Bounded: addresses ([`ADDRESSES_MAX`]), primaries ([`NODES_MAX`]), connecting and each answer (by the caller).
+//! Bounded: addresses ([`ADDRESSES_MAX`]), primaries ([`NODES_MAX`]), bytes of an answer ([`ANSWER_BYTES_MAX`]), the time of
+//! connecting and of each answer (by the caller).
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use redis::{Cmd, FromRedisValue, RedisConnectionInfo};
@@ -17,6 +22,7 @@ use redis::{Cmd, FromRedisValue, RedisConnectionInfo};
 use crate::pull::PollError;
 
 pub mod address;
+mod bounded;
 pub mod cluster;
 pub mod config;
 pub mod error;
@@ -33,6 +39,10 @@ pub const ADDRESSES_MAX: usize = 16;
 /// Most primaries of a Cluster that are asked, each over a connection of its own.
 pub const NODES_MAX: usize = 64;
 
+/// Most bytes that are read without anything having been asked meanwhile: no answer that we ask for is as large, and what is
+/// larger would fill our memory.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
 /// A Redis as the configuration names it. Its `Debug` tells no password.
 #[derive(Clone)]
 pub struct Target {
@@ -41,6 +51,8 @@ pub struct Target {
     /// How to speak to Sentinels.
     sentinel_user: RedisConnectionInfo,
     tls: Option<node::Tls>,
+    /// Nodes of the Cluster that were seen, asked when those of the configuration do not answer.
+    known: Arc<Mutex<Vec<Address>>>,
 }
 
 /// How to get there.

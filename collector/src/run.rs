@@ -18,13 +18,14 @@ use tokio::{
 
 use crate::{
     access::{Access, AccessError, FirstSteps},
-    act::Act,
+    act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
     ingest::Ingest,
     live::Live,
+    pull::{self, Declared, Pull},
     push::{Push, feed},
-    self_watch::{Own, SelfWatch, report_own},
+    self_watch::{Own, SelfWatch, Work, report_own},
     service::{self, Services, feedback},
     state::{FILE_NAME, State, StateError},
 };
@@ -94,8 +95,7 @@ pub async fn serve(
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().map_err(|source| bind_error(settings.listen, source))?;
     let (state, state_thread) = State::open(&settings.data_dir.join(FILE_NAME), Arc::clone(&clock))?;
-    // The lead wires the declared instances here.
-    let act = Act::new(Vec::new(), state.clone(), Arc::clone(&clock));
+    let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
     let store = open_store(&settings, Arc::clone(&clock)).await?;
@@ -123,6 +123,16 @@ pub async fn serve(
     Ok(())
 }
 
+/// The instances of Redis that people may look into and, where the configuration allows it, act on.
+fn caches(declared: &[Declared]) -> Vec<ActInstance> {
+    let of_redis = declared.iter().filter(|declared| declared.kind.name == pull::redis::KIND.name);
+    let instance = |declared: &Declared| {
+        let read = pull::redis::Settings::read(&declared.given).ok()?;
+        Some(ActInstance { name: declared.given.name.clone(), target: read.target, allow_actions: read.allow_actions })
+    };
+    of_redis.filter_map(instance).collect()
+}
+
 /// The stages at work.
 #[derive(Debug)]
 struct Stages {
@@ -146,8 +156,9 @@ impl Stages {
         let services = Services::default();
         services.remember(&store, clock.now_ms());
         let delivering = tokio::spawn(feed::deliver(push.clone(), service::start(&services), to_show));
-        let self_watch = if settings.self_watch {
-            let started = SelfWatch::start(ingest.clone(), own.clone(), Arc::clone(&clock));
+        let work = Work { is_watching: settings.self_watch, checks: settings.checks.clone() };
+        let self_watch = if work.is_any() {
+            let started = SelfWatch::start(work, ingest.clone(), own.clone(), Arc::clone(&clock));
             Some(started.map_err(RunError::Thread)?)
         } else {
             None
@@ -156,11 +167,14 @@ impl Stages {
         let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
         let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
         beating.push(tokio::spawn(told));
+        let pull = Pull::new(&settings.pull, &store, clock.now_ms());
+        beating.extend(pull.start(&store, &ingest, &clock));
         let started_ms = clock.now_ms();
         let parts = Parts {
             store: store.clone(),
             live,
             services,
+            pull,
             push: push.clone(),
             ingest,
             access,

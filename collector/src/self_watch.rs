@@ -1,6 +1,6 @@
 //! Self-watch: the agent's library in the collector's own process, and the collector's own figures as a resource.
 //!
-//! In: this machine, and the stages' counters. Out: batches through the same door as everybody's, with the same checks,
+//! In: this machine, the stages' counters, and what is to be checked from here (`[[check]]`). Out: batches through the same door as everybody's, with the same checks,
 //! deduplication and commit; so that the collector's own machine is the first one on the page.
 //!
 //! Invariants: the agent has one thread of its own and shares nothing with the runtime but the door; when it fails, that
@@ -17,7 +17,9 @@ use std::{
 use farol_agent::{
     batch::is_compressed,
     config::Settings,
-    read::{Roots, Surroundings, identity},
+    probe::Probe,
+    read::{Roots, SOURCES, Surroundings, identity},
+    run::Agent,
     send::{Answer, Parcel, Sink},
 };
 use farol_shared::{clock::Clock, limit, report};
@@ -26,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::ingest::{Encoding, Ingest, Refusal};
 
+pub mod checks;
 mod figures;
 
 pub use figures::{own_values, report_own};
@@ -44,8 +47,27 @@ struct OwnInner {
     key: OnceLock<String>,
     /// Its number, once it is known; 0 before.
     resource: AtomicU32,
+    /// How many checks are done; unset when there are none.
+    checks: OnceLock<usize>,
     failure: Mutex<Option<String>>,
     delivered: AtomicU64,
+}
+
+/// What the collector's own agent does.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// Whether it watches this machine.
+    pub is_watching: bool,
+    /// What it checks.
+    pub checks: Vec<Probe>,
+}
+
+impl Work {
+    /// Whether there is anything to do.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.is_watching || !self.checks.is_empty()
+    }
 }
 
 /// The agent's thread.
@@ -81,11 +103,14 @@ impl Own {
         if let Some(failure) = &*self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             return (false, format!("stopped: {failure}"));
         }
-        match (self.key(), self.0.delivered.load(Ordering::Relaxed)) {
-            (None, _) => (true, "switched off".to_owned()),
-            (Some(_), 0) => (true, "starting".to_owned()),
-            (Some(_), _) => (true, "watching this machine".to_owned()),
-        }
+        let words = match (self.key(), self.0.checks.get(), self.0.delivered.load(Ordering::Relaxed)) {
+            (None, None, _) => "switched off".to_owned(),
+            (_, _, 0) => "starting".to_owned(),
+            (Some(_), None, _) => "watching this machine".to_owned(),
+            (Some(_), Some(checks), _) => format!("watching this machine, {checks} checks"),
+            (None, Some(checks), _) => format!("{checks} checks; not watching this machine"),
+        };
+        (true, words)
     }
 
     fn fail(&self, failure: String) {
@@ -99,10 +124,10 @@ impl SelfWatch {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(ingest: Ingest, own: Own, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+    pub fn start(work: Work, ingest: Ingest, own: Own, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let thread = thread::Builder::new().name("self-watch".to_owned()).spawn(move || {
-            let watching = std::panic::AssertUnwindSafe(|| watch(ingest, &own, clock, stopped));
+            let watching = std::panic::AssertUnwindSafe(|| watch(work, ingest, &own, clock, stopped));
             match std::panic::catch_unwind(watching) {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => own.fail(failure),
@@ -120,20 +145,29 @@ impl SelfWatch {
     }
 }
 
-fn watch(ingest: Ingest, own: &Own, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<bool>) -> Result<(), String> {
+fn watch(work: Work, ingest: Ingest, own: &Own, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<bool>) -> Result<(), String> {
     let mut settings = Settings::embedded();
     settings.described.key_suffix = KEY_SUFFIX;
     let roots = Roots::new(&settings.root);
     let resource = identity::own(&roots, &Surroundings::find(&roots), &settings.described);
-    // Set once, here: the thread is started once.
-    drop(own.0.key.set(resource.key));
+    // Set once, here: the thread is started once. A machine that is not watched is not shown as the collector's own.
+    if work.is_watching {
+        drop(own.0.key.set(resource.key));
+    }
+    if !work.checks.is_empty() {
+        own.0.checks.get_or_init(|| work.checks.len());
+    }
+    settings.listen.probes = work.checks;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let sink = Door { ingest, own: own.clone(), clock: Arc::clone(&clock) };
     let shutdown = async move {
         // The other end is gone only when the process ends.
         drop(stopped.wait_for(|stopped| *stopped).await);
     };
-    let finished = runtime.block_on(farol_agent::run::run(&settings, sink, clock, shutdown));
+    let boot = getrandom::u64().map_err(|error| error.to_string())?;
+    let sources = if work.is_watching { SOURCES } else { &[] };
+    let agent = Agent { settings: &settings, clock, boot, sources };
+    let finished = runtime.block_on(agent.run(sink, shutdown));
     finished.map(drop).map_err(|error| report::chain(&error).to_string())
 }
 

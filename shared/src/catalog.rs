@@ -167,6 +167,13 @@ catalog! {
     RABBITMQ_CONSUMER_COUNT = "rabbitmq.consumer.count", "{consumer}", Gauge, ["rabbitmq.vhost.name", "rabbitmq.queue.name"], "Consumers of a queue.";
     RABBITMQ_PUBLISH_RATE = "rabbitmq.message.publish_rate", "{message}/s", Gauge, [], "Messages published a second, all queues, as RabbitMQ computes it.";
     RABBITMQ_ACK_RATE = "rabbitmq.message.ack_rate", "{message}/s", Gauge, [], "Messages acknowledged a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_DELIVER_RATE = "rabbitmq.message.deliver_rate", "{message}/s", Gauge, [], "Messages handed to consumers a second, all queues, as RabbitMQ computes it.";
+    RABBITMQ_QUEUES = "rabbitmq.queues", "{queue}", Gauge, [], "Queues of the broker, or of the virtual host that is watched.";
+    RABBITMQ_CONNECTIONS = "rabbitmq.connections", "{connection}", Gauge, [], "Connections to the broker.";
+    RABBITMQ_ALARMS = "rabbitmq.alarms", "{alarm}", Gauge, [], "Alarms of all nodes, for memory or disk: while there is one, the broker takes no messages.";
+    RABBITMQ_NODE_MEMORY_USED = "rabbitmq.node.memory.used", "By", Gauge, ["rabbitmq.node.name"], "Memory that a node of RabbitMQ uses.";
+    RABBITMQ_NODE_MEMORY_LIMIT = "rabbitmq.node.memory.limit", "By", Gauge, ["rabbitmq.node.name"], "Memory above which a node of RabbitMQ takes no messages.";
+    RABBITMQ_NODE_DISK_FREE = "rabbitmq.node.disk.free", "By", Gauge, ["rabbitmq.node.name"], "Free space on the disk of a node of RabbitMQ.";
     // End of RabbitMQ.
 
     // Celery.
@@ -174,20 +181,43 @@ catalog! {
     CELERY_QUEUED = "celery.queued", "{task}", Gauge, [], "Tasks that wait in all queues.";
     CELERY_WORKERS_ONLINE = "celery.workers.online", "{worker}", Gauge, [], "Workers whose heartbeat was heard of late.";
     CELERY_TASKS_ACTIVE = "celery.tasks.active", "{task}", Gauge, [], "Tasks that workers run at this moment.";
-    CELERY_TASKS_FINISHED = "celery.tasks.finished", "{task}", Counter, ["celery.task.state"], "Runs of tasks by how they ended: succeeded, failed, retried.";
+    CELERY_TASKS_FINISHED = "celery.tasks.finished", "{task}", Counter, ["celery.task.state"], "Runs of tasks by how they ended: succeeded, failed, retried, revoked.";
     CELERY_TASK_DURATION = "celery.task.duration", "s", Gauge, ["farol.statistic"], "Run time of the tasks of the last five minutes: mean, p50, p95.";
+    CELERY_TASKS_PROCESSED = "celery.tasks.processed", "{task}", Counter, [], "Runs of tasks that workers began, by their heartbeats: told without task events, too.";
+    CELERY_TASKS_RESERVED = "celery.tasks.reserved", "{task}", Gauge, [], "Tasks that workers hold: taken from a queue and not finished, or waiting for their time.";
+    CELERY_TASKS_STUCK = "celery.tasks.stuck", "{task}", Gauge, [], "Tasks that have been held for over an hour, most often by a worker that died. Redis as the broker only.";
+    CELERY_QUEUE_OLDEST = "celery.queue.oldest", "s", Gauge, ["celery.queue"], "How long the oldest task of a queue waits. Needs Redis as the broker and task_send_sent_event in the application.";
+    CELERY_EVENTS_LOST = "celery.events.lost", "{event}", Counter, [], "Events that came faster than the collector could keep them.";
     // End of Celery.
 
     // Hosting.
     HOSTING_CPU_UTILIZATION = "hosting.cpu.utilization", "1", Gauge, ["farol.target"], "CPU of a machine or service in use against its limit, as its provider tells.";
     HOSTING_MEMORY_UTILIZATION = "hosting.memory.utilization", "1", Gauge, ["farol.target"], "Memory of a machine or service in use against its limit, as its provider tells.";
     HOSTING_NETWORK_IO = "hosting.network.io", "By/s", Gauge, ["farol.target", "network.io.direction"], "Bytes received or transmitted a second, as the provider tells.";
+    HOSTING_DISK_UTILIZATION = "hosting.disk.utilization", "1", Gauge, ["farol.target"], "Disk of a machine or service in use against its size, as its provider tells.";
+    HOSTING_VALUE = "hosting.value", "1", Gauge, ["farol.target", "farol.name", "farol.unit"], "A further figure of a machine or service, as its provider tells: connections, latency, messages. Its unit stands in farol.unit.";
+    HOSTING_DEPLOYMENT_READY = "hosting.deployment.ready", "1", Gauge, ["farol.target"], "Whether the newest finished deployment to production succeeded: 1 or 0.";
     // End of hosting.
 
     // Uptime.
+    CHECK_UPTIME_RATIO = "farol.check.uptime_ratio", "1", Gauge, ["farol.check.name", "farol.check.kind", "farol.window"], "Share of the last day (1d), week (7d) or month (30d) in which a check was online, as the checking service tells.";
     // End of uptime.
 
     // PostgreSQL.
+    POSTGRES_CONNECTIONS = "postgresql.connections", "{connection}", Gauge, ["postgresql.connection.state"], "Connections of clients to a PostgreSQL server by state: active, idle, idle_in_transaction, other.";
+    POSTGRES_CACHE_HIT_RATIO = "postgresql.cache.hit_ratio", "1", Gauge, [], "Share of blocks that were found in PostgreSQL's own cache since the poll before; missing while none were read.";
+    POSTGRES_BLOCKS_HIT = "postgresql.blks_hit", "{block}", Counter, ["db.namespace"], "Blocks of a database that were found in the cache.";
+    POSTGRES_BLOCKS_READ = "postgresql.blks_read", "{block}", Counter, ["db.namespace"], "Blocks of a database that were not found in the cache.";
+    POSTGRES_COMMITS = "postgresql.commits", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were committed.";
+    POSTGRES_ROLLBACKS = "postgresql.rollbacks", "{transaction}", Counter, ["db.namespace"], "Transactions of a database that were rolled back.";
+    POSTGRES_DEADLOCKS = "postgresql.deadlocks", "{deadlock}", Counter, ["db.namespace"], "Deadlocks found in a database.";
+    POSTGRES_TEMP_IO = "postgresql.temp.io", "By", Counter, ["db.namespace"], "Bytes written to temporary files for queries of a database.";
+    POSTGRES_LONGEST_QUERY = "postgresql.query.longest", "s", Gauge, [], "Age of the oldest query that runs now; 0 when none does.";
+    POSTGRES_LONGEST_IDLE = "postgresql.transaction.idle.longest", "s", Gauge, [], "How long a session has been idle inside an open transaction, the longest; 0 when none is.";
+    POSTGRES_LOCKS_WAITING = "postgresql.locks.waiting", "{lock}", Gauge, [], "Locks that sessions wait for.";
+    POSTGRES_REPLICATION_LAG = "postgresql.replication.lag", "s", Gauge, ["postgresql.replication.client"], "How far a replica is behind, as its primary sees it.";
+    POSTGRES_REPLICATION_DELAY = "postgresql.replication.data_delay", "By", Gauge, ["postgresql.replication.client"], "Write-ahead log that a replica has not replayed yet, as its primary sees it.";
+    POSTGRES_REPLICA_LAG = "postgresql.replica.lag", "s", Gauge, [], "Age of the newest transaction that this replica has replayed; 0 when it has replayed all that it received.";
     // End of PostgreSQL.
 
     COLLECTOR_BATCHES = "farol.collector.ingest.batches", "{batch}", Counter, ["farol.outcome"], "Batches that arrived, by outcome: stored, repeated, refused, busy.";

@@ -85,6 +85,12 @@ pub const ERROR_TYPES_MAX: usize = 200;
 /// Longest message, stack, event payload or detail of a record, in bytes. Longer ones are cut by the agent, which says so.
 pub const RECORD_TEXT_BYTES_MAX: usize = 16 << 10;
 
+/// Largest snapshot of a resource, in bytes of JSON: a table of a few hundred rows.
+pub const SNAPSHOT_BYTES_MAX: usize = 256 << 10;
+
+/// Most snapshots of one resource in one frame.
+pub const SNAPSHOTS_MAX: usize = 3;
+
 /// Most bytes of records that wait in the agent for the next frame. Beyond it records are dropped and counted.
 pub const RECORD_BYTES_WAITING_MAX: usize = 512 << 10;
 

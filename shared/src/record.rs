@@ -45,6 +45,9 @@ pub struct Records {
     /// Results of health checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckResult>,
+    /// Tables and texts of which only the newest is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
 }
 
 impl Records {
@@ -58,6 +61,7 @@ impl Records {
             + self.events.len()
             + self.logs.len()
             + self.checks.len()
+            + self.snapshots.len()
     }
 
     /// Whether there is nothing to tell.
@@ -346,6 +350,15 @@ pub struct CheckResult {
     pub detail: String,
 }
 
+/// A table or a text about a resource that replaces the one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its name, unique within its resource.
+    pub name: String,
+    /// What it says, as JSON; at most [`limit::SNAPSHOT_BYTES_MAX`] bytes.
+    pub body: String,
+}
+
 /// What a health check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -392,6 +405,7 @@ pub fn over_bound(records: &Records) -> Option<(&'static str, usize, usize)> {
         .chain(records.events.iter().flat_map(|one| [one.kind.len(), opt(&one.tenant)]))
         .chain(records.logs.iter().flat_map(|one| [one.source.len(), opt(&one.exception), opt(&one.tenant), opt(&one.trace_id)]))
         .chain(records.checks.iter().flat_map(|one| [one.name.len(), one.kind.len(), one.target.len()]))
+        .chain(records.snapshots.iter().map(|one| one.name.len()))
         .max();
     let texts = (records.errors.iter().flat_map(|one| [one.message.len(), one.stack.len()]))
         .chain(records.events.iter().map(|one| one.payload.len()))
@@ -401,6 +415,8 @@ pub fn over_bound(records: &Records) -> Option<(&'static str, usize, usize)> {
     [
         ("a record's name", names.unwrap_or(0), limit::VALUE_BYTES_MAX),
         ("a record's text", texts.unwrap_or(0), text),
+        ("a snapshot", records.snapshots.iter().map(|one| one.body.len()).max().unwrap_or(0), limit::SNAPSHOT_BYTES_MAX),
+        ("snapshots of one resource", records.snapshots.len(), limit::SNAPSHOTS_MAX),
         ("records of one resource", records.count(), limit::FRAME_RECORDS_MAX),
     ]
     .into_iter()

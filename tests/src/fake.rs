@@ -17,6 +17,14 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 // One line a vendor.
+pub mod rabbitmq;
+pub mod analytics;
+pub mod sentry;
+pub mod uptimerobot;
+pub mod aws;
+pub mod digitalocean;
+pub mod railway;
+pub mod vercel;
 
 /// Largest body that is remembered or changed, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -112,7 +120,7 @@ impl Drop for Fake {
 
 async fn misbehave(State(switches): State<Switches>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY_MAX).await.unwrap_or_default();
+    let body = read(body).await;
     let call = Call { line: format!("{} {}", parts.method, parts.uri), headers: parts.headers.clone(), body: body.clone() };
     let fault = switches.with(|(fault, calls)| {
         calls.push(call);
@@ -140,12 +148,17 @@ async fn misbehave(State(switches): State<Switches>, request: Request, next: Nex
         Fault::None => next.run(Request::from_parts(parts, Body::from(body))).await,
         Fault::Truncated | Fault::WrongTypes => {
             let (mut head, whole) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
-            let whole = axum::body::to_bytes(whole, BODY_MAX).await.unwrap_or_default();
+            let whole = read(whole).await;
             head.headers.remove(header::CONTENT_LENGTH);
             let changed = if fault == Fault::Truncated { whole.slice(..whole.len() / 2) } else { wrong_types(&whole) };
             Response::from_parts(head, Body::from(changed))
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the collector's capped reader is its own; the cap is given here")]
+async fn read(body: Body) -> Bytes {
+    axum::body::to_bytes(body, BODY_MAX).await.unwrap_or_default()
 }
 
 fn wrong_types(body: &[u8]) -> Bytes {

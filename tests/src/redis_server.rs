@@ -78,6 +78,10 @@ impl RedisServer {
 
     /// Starts the process on the port that was chosen; false when the port is taken.
     fn run(&mut self) -> bool {
+        self.run_until("Ready to accept connections")
+    }
+
+    fn run_until(&mut self, word: &str) -> bool {
         let mut command = Process::command("redis-server");
         let port = self.port.to_string();
         // Given by file, so that `CONFIG REWRITE` works, which Sentinel needs.
@@ -98,7 +102,7 @@ impl RedisServer {
         let is_up = until("redis-server to listen", || {
             let log = process.log();
             match process.ended() {
-                _ if log.contains("Ready to accept connections") || log.contains("Sentinel ID is") => Ok(true),
+                _ if log.contains(word) || log.contains("Sentinel ID is") => Ok(true),
                 Some(_) if log.contains("Address already in use") => Ok(false),
                 Some(status) => panic!("redis-server ended: {status}\n{log}"),
                 None => Err(log),
@@ -176,6 +180,16 @@ impl RedisServer {
     /// Starts it again after [`RedisServer::stop`].
     pub fn begin(&mut self) {
         assert!(self.run(), "the port was taken meanwhile");
+    }
+
+    /// Ends it and starts it again with what `SAVE` wrote, so slowly that it is still loading when this returns.
+    pub fn begin_loading(&mut self) {
+        self.stop();
+        let arguments = self.arguments.clone();
+        self.arguments
+            .extend(["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"].map(ToOwned::to_owned));
+        assert!(self.run_until("Loading RDB"), "the port was taken meanwhile");
+        self.arguments = arguments;
     }
 
     /// Makes it hang: connections are taken, nothing is answered.

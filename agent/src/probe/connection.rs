@@ -1,10 +1,13 @@
 //! Connections of probes: TCP, with TLS on top where asked for, and bounded reading from them.
 
-use std::{fmt, future::Future, io};
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
 };
 
 use super::{Attempt, Finding, tls};
@@ -60,7 +63,7 @@ impl<'a> Connection<'a> {
     pub(super) async fn open(attempt: &'a Attempt<'a>) -> Result<Self, Trouble> {
         let address = &attempt.probe.address;
         attempt.stage("connecting");
-        let stream = dial(&address.host, address.port.unwrap_or(0)).await;
+        let stream = dial(&address.host, address.port.unwrap_or(0), attempt.probe.is_metadata_barred).await;
         let stream = stream.map_err(|source| Trouble::Connect { authority: address.authority(), source })?;
         Ok(Self { attempt, wire: Box::new(stream) })
     }
@@ -125,12 +128,26 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn dial(host: &str, port: u16) -> impl Future<Output = io::Result<TcpStream>> {
-    let host = host.to_owned();
-    async move {
-        let stream = TcpStream::connect((host.as_str(), port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+/// Most addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 16;
+
+async fn dial(host: &str, port: u16, is_metadata_barred: bool) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.take(ADDRESSES_MAX).collect();
+    if is_metadata_barred && let Some(barred) = addresses.iter().find(|address| is_metadata(address.ip())) {
+        let words = format!("{} is an address of the cloud's own services, which is never checked", barred.ip());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, words));
+    }
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Where clouds tell a machine its credentials: all link-local addresses of IPv4, and the one of IPv6 that AWS uses.
+#[must_use]
+pub(crate) fn is_metadata(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
     }
 }
 
@@ -139,4 +156,25 @@ pub(super) async fn check(attempt: &Attempt<'_>) -> Result<Finding, Trouble> {
     Connection::open(attempt).await?;
     attempt.answered();
     Ok(Finding::online())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_hand_out_credentials_are_known() {
+        for (address, is_barred) in [
+            ("169.254.169.254", true),
+            ("169.254.0.1", true),
+            ("::ffff:169.254.169.254", true),
+            ("fd00:ec2::254", true),
+            ("fd00:ec2::253", false),
+            ("10.0.0.1", false),
+            ("127.0.0.1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(is_metadata(address.parse().unwrap()), is_barred, "{address}");
+        }
+    }
 }

@@ -138,6 +138,9 @@ pub struct Probe {
     pub http: Asked,
     /// Name of a process, or program and arguments of a command.
     pub words: Vec<String>,
+    /// Whether addresses where clouds hand out credentials are never connected to, whatever a name resolves to. For checks
+    /// that are written by others than those who run the machine.
+    pub is_metadata_barred: bool,
 }
 
 /// A request over HTTP and what is expected of its answer.
@@ -330,6 +333,7 @@ fn blank(kind: Kind, target: &str, address: Address) -> Probe {
         warn_days: 14,
         http: Asked::default(),
         words: Vec::new(),
+        is_metadata_barred: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use farol_shared::catalog;
+use farol_shared::{catalog, metric::Metric};
 use farol_store::{Across, Aggregate, Query, RecordRange, Store, Totals};
 use serde::Serialize;
 
@@ -31,10 +31,26 @@ enum Source {
     LatencyMs(f64),
     /// The newest value of the metric of this very name that an application reports.
     Application(Merge),
+    /// The same, else what the Redis instances of the configuration tell.
+    Cache(Merge, Cache),
     /// Seconds since the collector started.
     Uptime,
     /// Successful checks, in percent.
     Availability,
+}
+
+/// What of a Redis stands for a figure.
+#[derive(Debug, Clone, Copy)]
+struct Cache {
+    metric: &'static Metric,
+    aggregate: Aggregate,
+    merge: Merge,
+    /// In the figure's unit: ratios are told in percent.
+    factor: f64,
+}
+
+const fn cache(own: Merge, metric: &'static Metric, aggregate: Aggregate, merge: Merge, factor: f64) -> Source {
+    Source::Cache(own, Cache { metric, aggregate, merge, factor })
 }
 
 /// What becomes of the values of several series.
@@ -54,11 +70,11 @@ const FIGURES: &[(&str, Source)] = &[
     ("error_rate", Source::ErrorPercent),
     ("response_time_p50", Source::LatencyMs(0.50)),
     ("response_time_p95", Source::LatencyMs(0.95)),
-    ("cache_hit_ratio", MEAN),
-    ("cache_hits", SUM),
-    ("cache_misses", SUM),
-    ("cache_size", SUM),
-    ("cache_evictions", SUM),
+    ("cache_hit_ratio", cache(Merge::Mean, &catalog::REDIS_HIT_RATIO, Aggregate::Mean, Merge::Mean, 100.0)),
+    ("cache_hits", cache(Merge::Sum, &catalog::REDIS_KEYSPACE_HITS, Aggregate::Last, Merge::Sum, 1.0)),
+    ("cache_misses", cache(Merge::Sum, &catalog::REDIS_KEYSPACE_MISSES, Aggregate::Last, Merge::Sum, 1.0)),
+    ("cache_size", cache(Merge::Sum, &catalog::REDIS_KEYS, Aggregate::Last, Merge::Sum, 1.0)),
+    ("cache_evictions", cache(Merge::Sum, &catalog::REDIS_KEYS_EVICTED, Aggregate::Last, Merge::Sum, 1.0)),
     ("agents_active", SUM),
     ("agents_created", SUM),
     ("agents_failed", SUM),
@@ -86,7 +102,11 @@ impl Serialize for Points {
 pub(super) fn current(app: &App, now_ms: i64) -> Result<BTreeMap<&'static str, Option<f64>>, Problem> {
     let parts = app.parts();
     let window = parts.services.figures(&[], now_ms);
-    let names: HashSet<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
+    let mut names: HashSet<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
+    names.extend(FIGURES.iter().filter_map(|(_, source)| match source {
+        Source::Cache(_, cache) => Some(cache.metric.name),
+        _ => None,
+    }));
     let mut reported: HashMap<String, Vec<f64>> = HashMap::new();
     parts.live.each_current(now_ms, &mut |key, value| {
         if names.contains(key.metric.as_str()) {
@@ -100,6 +120,9 @@ pub(super) fn current(app: &App, now_ms: i64) -> Result<BTreeMap<&'static str, O
             Source::ErrorPercent => window.error_ratio().map(|ratio| ratio * 100.0),
             Source::LatencyMs(q) => window.quantile_s(*q).map(ms),
             Source::Application(merge) => reported.get(*name).and_then(|values| merge.of(values)),
+            Source::Cache(own, cache) => {
+                reported.get(*name).and_then(|values| own.of(values)).or_else(|| cache.of(reported.get(cache.metric.name)?))
+            }
             Source::Uptime => Some(seconds(now_ms.saturating_sub(parts.started_ms))),
             Source::Availability => availability(&parts.store, now_ms)?,
         };
@@ -127,6 +150,10 @@ pub(super) fn history(app: &App, range: Range, step_ms: i64) -> Result<BTreeMap<
             Source::ErrorPercent => of_steps(&|totals| figures(totals.clone()).error_ratio().map(|ratio| ratio * 100.0)),
             Source::LatencyMs(q) => of_steps(&|totals| figures(totals.clone()).quantile_s(*q).map(ms)),
             Source::Application(merge) => question.ask(name, Aggregate::Last, |all| merge.of(all))?,
+            Source::Cache(own, cache) => {
+                let told = question.ask(name, Aggregate::Last, |all| own.of(all))?;
+                if told.0.is_empty() { question.ask(cache.metric.name, cache.aggregate, |all| cache.of(all))? } else { told }
+            }
             Source::Uptime => question.uptime(parts.started_ms),
             // How many of the checks are online in the step.
             Source::Availability => question.ask(catalog::CHECK_STATE.name, Aggregate::Last, |states| {
@@ -169,6 +196,12 @@ impl Question<'_> {
         let first = self.range.from_ms.max(started_ms).div_euclid(self.step_ms) + 1;
         let last = (self.range.to_ms - 1).div_euclid(self.step_ms);
         Points((first..=last).map(|step| (step * self.step_ms, seconds(step * self.step_ms - started_ms))).collect())
+    }
+}
+
+impl Cache {
+    fn of(&self, values: &[f64]) -> Option<f64> {
+        self.merge.of(values).map(|value| value * self.factor)
     }
 }
 

@@ -6,7 +6,7 @@ use farol_store::ResourceId;
 
 use crate::problem::Problem;
 
-mod instant;
+pub mod instant;
 
 /// Longest list in one parameter.
 const LIST_MAX: usize = 1_000;

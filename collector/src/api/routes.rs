@@ -12,7 +12,8 @@ use utoipa::{
 };
 
 use super::{
-    App, READ, act, checks, compare, completeness, document, errors, events, history, logs, query, requests, resources, series,
+    App, READ, act, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query,
+    requests, resources, series,
 };
 use crate::{access::Role, act as deeds, exposition, health};
 
@@ -142,6 +143,7 @@ const SERVICE: Parameter = optional("service", "Number or name of a service; all
 const TENANT: Parameter = optional("tenant", "Name of a tenant; all when absent.");
 const DAY_FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; a day before `to` when absent.");
 const BEFORE: Parameter = optional("before", "The page after the one whose `next` this is; the newest when absent.");
+const INSTANCE: Parameter = optional("instance", "Name of an instance; the first when absent.");
 const ALL: Parameter = optional("all", "`true` lists also what its agent no longer reports.");
 
 /// Every address of the collector but the page's files.
@@ -302,6 +304,86 @@ pub const ROUTES: &[Route] = &[
         &[DAY_FROM, TO, SERVICE, TENANT, optional("limit", "Most results a check, up to 1000; 50 when absent.")],
         Answer::Json(shape::<checks::Checks>),
         serve!(checks::checks),
+    ),
+    get(
+        "/api/v1/integrations",
+        READ,
+        "Every kind of integration with its instances and their state.",
+        &[],
+        Answer::Json(shape::<integrations::Integrations>),
+        serve!(integrations::integrations),
+    ),
+    get(
+        "/api/dashboard/sentry/health",
+        READ,
+        "Sentry: crash-free users and sessions, new, regressed and recurring issues, with a link.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::sentry_health),
+    ),
+    get(
+        "/api/dashboard/sentry/performance",
+        READ,
+        "Sentry: the slowest transactions, latency over the last hour, failures.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::sentry_performance),
+    ),
+    get(
+        "/api/dashboard/redis/metrics",
+        READ,
+        "Redis: hit ratio, memory, clients, keys, persistence, replication, slow log.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::redis_metrics),
+    ),
+    get(
+        "/api/dashboard/infra/metrics",
+        READ,
+        "Hosting provider: CPU, memory and network of its machines and services.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::infra_metrics),
+    ),
+    get(
+        "/api/dashboard/uptime/status",
+        READ,
+        "Whether the addresses answer: UptimeRobot, else our own checks.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::uptime_status),
+    ),
+    get(
+        "/api/dashboard/users/online",
+        READ,
+        "People on the site now: Redis, Plausible, Fathom or Umami.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::users_online),
+    ),
+    get(
+        "/api/v1/queues",
+        READ,
+        "RabbitMQ: queues, totals, nodes, alarms.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::queues),
+    ),
+    get(
+        "/api/v1/celery",
+        READ,
+        "Celery: queues, workers, tasks of the last hour, failures.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::celery),
+    ),
+    get(
+        "/api/v1/postgres",
+        READ,
+        "PostgreSQL: connections, size, cache, replication.",
+        &[INSTANCE],
+        Answer::Json(shape::<dashboard::Instanced>),
+        serve!(dashboard::postgres),
     ),
     get(
         "/api/v1/compare",

@@ -23,7 +23,8 @@ Usage: farol-collector [--config FILE] [COMMAND]
   backup DIR                   write a consistent copy of both databases into a new folder,
                                also while the collector runs; to restore, start the
                                collector with FAROL_DATA_DIR=DIR or copy its files back
-  check-config                 check the configuration and show it, without secrets
+  check-config [--offline]     check the configuration and show it, without secrets; asks every
+                               integration once and says what it found, unless --offline
   health                       ask the running collector how it is; 0 = well, 1 = not
   metrics                      print the catalogue of metrics (docs/METRICS.md)
   options                      print all settings (docs/CONFIG.md)
@@ -55,7 +56,7 @@ pub(super) enum Action {
     Help,
     Version,
     Serve,
-    CheckConfig,
+    CheckConfig { offline: bool },
     Health,
     Metrics,
     Options,
@@ -99,6 +100,7 @@ struct Words {
     config: Option<PathBuf>,
     role: Option<Role>,
     password_stdin: bool,
+    offline: bool,
     words: Vec<OsString>,
 }
 
@@ -117,6 +119,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Giv
                 let word = parser.value()?.string()?;
                 given.role = Some(Role::parse(&word).ok_or(UsageError::NoRole(word))?);
             }
+            Arg::Long("offline") => given.offline = true,
             Arg::Long("password-stdin") => given.password_stdin = true,
             Arg::Value(word) if given.words.len() < WORDS_MAX => given.words.push(word),
             other => return Err(other.unexpected().into()),
@@ -127,13 +130,13 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Giv
 }
 
 fn action(given: Words) -> Result<Action, UsageError> {
-    let (role, password_stdin) = (given.role, given.password_stdin);
+    let (role, password_stdin, offline) = (given.role, given.password_stdin, given.offline);
     let mut words = given.words.into_iter();
     let first = words.next().map(ValueExt2::text).transpose()?;
     let action = match first.as_deref() {
         None | Some("serve") => Action::Serve,
         Some("help") => Action::Help,
-        Some("check-config") => Action::CheckConfig,
+        Some("check-config") => Action::CheckConfig { offline },
         Some("health") => Action::Health,
         Some("metrics") => Action::Metrics,
         Some("options") => Action::Options,
@@ -147,6 +150,9 @@ fn action(given: Words) -> Result<Action, UsageError> {
     };
     if let Some(rest) = words.next() {
         return Err(UsageError::TooMuch(rest.to_string_lossy().into_owned()));
+    }
+    if offline && !matches!(action, Action::CheckConfig { .. }) {
+        return Err(UsageError::TooMuch("--offline".to_owned()));
     }
     if role.is_some() && !matches!(action, Action::User(UserAction::Add { .. })) {
         return Err(UsageError::TooMuch("--role".to_owned()));
@@ -204,6 +210,7 @@ mod tests {
     fn commands_are_understood() {
         assert_eq!(check(""), Ok(Action::Serve));
         assert_eq!(check("serve"), Ok(Action::Serve));
+        assert_eq!(check("check-config --offline"), Ok(Action::CheckConfig { offline: true }));
         let add = |role| Action::User(UserAction::Add { name: "ana".to_owned(), role });
         assert_eq!(check("user add ana"), Ok(add(Role::Viewer)));
         assert_eq!(check("user add ana --role admin --password-stdin"), Ok(add(Role::Admin)));
@@ -228,6 +235,7 @@ mod tests {
             ("user add", "user add needs a name"),
             ("user add ana --role boss", "'boss' is no role"),
             ("token create a b", "b does not belong"),
+            ("serve --offline", "--offline does not belong"),
             ("serve --role admin", "--role does not belong"),
             ("health --password-stdin", "--password-stdin does not belong"),
             ("--fast", "--fast"),

@@ -34,5 +34,8 @@ pub(super) fn show(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     for (key, value) in rows {
         writeln!(out, "{key} = {value}")?;
     }
+    for declared in &settings.pull {
+        writeln!(out, "[[{}]] \"{}\" each {}", declared.kind.name, declared.given.name, Span(declared.given.interval))?;
+    }
     writeln!(out, "\nThe configuration can be used.")
 }

@@ -2,10 +2,11 @@
 
 use farol_shared::{
     catalog,
+    config::Span,
     metric::{Kind, Metric},
 };
 
-use crate::config::OPTIONS;
+use crate::{config::OPTIONS, pull::KINDS};
 
 /// What the metrics are grouped by: the start of their names, and what that group is.
 const GROUPS: &[(&str, &str)] = &[
@@ -14,6 +15,12 @@ const GROUPS: &[(&str, &str)] = &[
     ("process.", "Processes: the ten busiest and the ten largest"),
     ("farol.agent.", "The agent itself"),
     ("farol.collector.", "The collector itself"),
+    ("sentry.", "Sentry"),
+    ("redis.", "Redis"),
+    ("rabbitmq.", "RabbitMQ"),
+    ("celery.", "Celery"),
+    ("hosting.", "Hosting providers"),
+    ("postgresql.", "PostgreSQL"),
     ("", "Others"),
 ];
 
@@ -65,6 +72,7 @@ pub(super) fn options() -> String {
     for row in OPTIONS {
         option_row(&mut text, row.key, row.variable, row.default, row.meaning);
     }
+    integrations(&mut text);
     text.push_str("\n## farol-agent\n\n");
     heading(&mut text);
     for row in farol_agent::config::OPTIONS {
@@ -72,6 +80,27 @@ pub(super) fn options() -> String {
         option_row(&mut text, row.key, &row.var.map_or_else(long, str::to_owned), row.default, row.meaning);
     }
     text
+}
+
+/// The tables of the kinds of integrations.
+fn integrations(text: &mut String) {
+    text.push_str(
+        "\n## farol-collector: integrations\n\n\
+        Each instance is a table of its own (`[[redis]]`), several of a kind with different names. Every kind has `name`, `url` \
+        (another address than the usual one), `interval` and `timeout` (of one poll). A secret `x` may be written as `x`, as \
+        `x_file` (a file) or as `x_env` (a variable of the collector). See [INTEGRATIONS.md](INTEGRATIONS.md).\n",
+    );
+    for kind in KINDS {
+        let (interval, timeout) = (Span(kind.interval), Span(kind.timeout));
+        text.push_str(&format!("\n### [[{}]]: {}\n\nEvery {interval}, at most {timeout} a poll.\n\n", kind.name, kind.title));
+        text.push_str("| key | default | meaning |\n|---|---|---|\n");
+        for option in kind.options {
+            let is_secret = kind.secrets.contains(&option.key);
+            let secret = if is_secret { " A secret." } else { "" };
+            text.push_str(&format!("| `{}` | {} | {}{secret} |\n", option.key, cell(option.default), cell(option.meaning)));
+        }
+        text.push_str(&format!("\n```toml\n{}\n```\n", kind.snippet.trim_end()));
+    }
 }
 
 fn heading(text: &mut String) {
@@ -97,6 +126,25 @@ mod tests {
         let text = metrics();
         for metric in catalog::ALL {
             assert_eq!(text.matches(&format!("| `{}` |", metric.name)).count(), 1, "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_integration_has_a_snippet_that_can_be_read_and_explains_its_keys() {
+        let text = options();
+        for kind in KINDS {
+            assert!(text.contains(&format!("### [[{}]]", kind.name)), "{}", kind.name);
+            let table: toml::Table = kind.snippet.parse().unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+            let written = table[kind.name][0].as_table().unwrap();
+            for key in written.keys() {
+                let base = key.trim_end_matches("_file").trim_end_matches("_env");
+                let is_explained = kind.options.iter().any(|option| option.key == base || option.key == key);
+                assert!(is_explained || ["name", "url", "interval", "timeout"].contains(&key.as_str()), "{}.{key}", kind.name);
+            }
+            for secret in kind.secrets {
+                assert!(kind.options.iter().any(|option| option.key == *secret), "{}.{secret}", kind.name);
+                assert!(!written.contains_key(*secret), "{}.{secret} stands in clear in the snippet", kind.name);
+            }
         }
     }
 

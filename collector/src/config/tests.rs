@@ -138,3 +138,5 @@ fn yes_and_no_are_written_in_the_ways_people_write_them() {
     }
     assert!(read(&[("FAROL_SELF", "maybe")]).unwrap_err().contains("FAROL_SELF"));
 }
+
+mod integrations;

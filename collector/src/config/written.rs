@@ -3,18 +3,23 @@
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
+use toml::Table;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::self_watch::checks;
 
 use super::{
     AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
     Vars, read_file,
 };
 
+use crate::pull::{Declared, INSTANCES_MAX, KINDS};
+
 /// Shortest agent token that is accepted, in bytes. Below it a token can be guessed over the network.
 const TOKEN_BYTES_MIN: usize = 8;
 
 /// The file's shape.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Written {
     listen: String,
@@ -26,6 +31,22 @@ pub(super) struct Written {
     access: Access,
     retention: Tiers,
     http: Http,
+    sentry: Vec<Table>,
+    redis: Vec<Table>,
+    rabbitmq: Vec<Table>,
+    celery: Vec<Table>,
+    postgres: Vec<Table>,
+    cloudwatch: Vec<Table>,
+    railway: Vec<Table>,
+    vercel: Vec<Table>,
+    digitalocean: Vec<Table>,
+    uptimerobot: Vec<Table>,
+    online_users: Vec<Table>,
+    plausible: Vec<Table>,
+    fathom: Vec<Table>,
+    umami: Vec<Table>,
+    /// Tables `[[check]]`, read by the part that does them.
+    check: Vec<Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,6 +118,21 @@ impl Default for Written {
             access: Access::default(),
             retention: Tiers::default(),
             http: Http::default(),
+            sentry: Vec::new(),
+            redis: Vec::new(),
+            rabbitmq: Vec::new(),
+            celery: Vec::new(),
+            postgres: Vec::new(),
+            cloudwatch: Vec::new(),
+            railway: Vec::new(),
+            vercel: Vec::new(),
+            digitalocean: Vec::new(),
+            uptimerobot: Vec::new(),
+            online_users: Vec::new(),
+            plausible: Vec::new(),
+            fathom: Vec::new(),
+            umami: Vec::new(),
+            check: Vec::new(),
         }
     }
 }
@@ -129,8 +165,9 @@ impl Default for Http {
 
 impl Written {
     /// Checks every value and gathers all faults.
-    pub(super) fn check(self, vars: &dyn Vars) -> Result<Settings, Vec<ConfigError>> {
+    pub(super) fn check(mut self, vars: &dyn Vars) -> Result<Settings, Vec<ConfigError>> {
         let mut faults = Faults(Vec::new());
+        let pull = self.integrations(vars, &mut faults);
         let listen = faults.take("listen", address(&self.listen)).unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
         let public_url = self.public_url.and_then(|url| faults.take("public_url", link(&url)));
         faults.take("log", log_filter(&self.log));
@@ -138,6 +175,10 @@ impl Written {
         let access = self.access.check(&mut faults, secure_cookie);
         let retention = self.retention.check(&mut faults);
         let http = self.http.check(&mut faults);
+        let checks = checks::read(self.check, vars).unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|message| faults.add("check", message));
+            Vec::new()
+        });
         let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
         if !faults.0.is_empty() {
             return Err(faults.0);
@@ -151,7 +192,50 @@ impl Written {
             access,
             retention,
             http,
+            pull,
+            checks,
         })
+    }
+
+    /// The tables of each kind, in the order of [`KINDS`].
+    fn tables(&mut self, kind: &str) -> Vec<Table> {
+        let tables = match kind {
+            "sentry" => &mut self.sentry,
+            "redis" => &mut self.redis,
+            "rabbitmq" => &mut self.rabbitmq,
+            "celery" => &mut self.celery,
+            "postgres" => &mut self.postgres,
+            "cloudwatch" => &mut self.cloudwatch,
+            "railway" => &mut self.railway,
+            "vercel" => &mut self.vercel,
+            "digitalocean" => &mut self.digitalocean,
+            "uptimerobot" => &mut self.uptimerobot,
+            "online_users" => &mut self.online_users,
+            "plausible" => &mut self.plausible,
+            "fathom" => &mut self.fathom,
+            "umami" => &mut self.umami,
+            _ => return Vec::new(),
+        };
+        std::mem::take(tables)
+    }
+
+    fn integrations(&mut self, vars: &dyn Vars, faults: &mut Faults) -> Vec<Declared> {
+        let mut all: Vec<Declared> = Vec::new();
+        for kind in KINDS {
+            for (index, table) in self.tables(kind.name).into_iter().enumerate() {
+                let place = format!("[[{}]] number {}", kind.name, index + 1);
+                let Some(declared) = faults.take(&place, Declared::read(kind, table, vars)) else { continue };
+                if all.iter().any(|other| other.key() == declared.key()) {
+                    let name = &declared.given.name;
+                    faults.add(&place, format!("there is another one called \"{name}\": give each a name of its own"));
+                }
+                all.push(declared);
+            }
+        }
+        if all.len() > INSTANCES_MAX {
+            faults.add("integrations", format!("there are {}: at most {INSTANCES_MAX} are asked", all.len()));
+        }
+        all
     }
 }
 

@@ -67,12 +67,15 @@ pub struct Latest {
     pub error_ratio: Option<f64>,
     /// 95 % of the requests of the last minute took no longer, in seconds; absent when there were none.
     pub p95: Option<f64>,
+    /// Whether an outside system answered the last time it was asked: 1 or 0.
+    pub up: Option<f64>,
 }
 
 /// What one column means for the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     HostCpuBusy,
+    Up,
     HostCpuLimit,
     HostCpuCount,
     HostMemoryUsed,
@@ -235,6 +238,7 @@ impl Plan {
             request_rate,
             error_ratio: digits(of_requests(Role::ErrorRatio), 4),
             p95: digits(of_requests(Role::P95), 6),
+            up: self.sum(|role| role == Role::Up),
         }
     }
 
@@ -300,6 +304,7 @@ impl Plan {
             "container.memory.limit" => Role::MemoryLimit,
             "container.memory.oom_kills" | "system.linux.memory.oom_kills" => Role::OomKills,
             "container.uptime" | "system.uptime" => Role::Uptime,
+            "farol.integration.up" => Role::Up,
             "http.server.request.rate" => Role::RequestRate,
             "http.server.request.error_ratio" => Role::ErrorRatio,
             "http.server.request.duration" if attribute("farol.statistic") == "p95" => Role::P95,

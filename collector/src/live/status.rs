@@ -85,6 +85,8 @@ pub enum Code {
     ErrorsHigh,
     /// Requests took too long.
     LatencyHigh,
+    /// An outside system did not answer when it was asked; its integration says why.
+    NoAnswer,
 }
 
 /// One reason for a status.
@@ -166,6 +168,10 @@ impl Judge {
                 reasons.push(Reason { code, value: round(value), threshold, detail: detail.cloned() });
             }
             status = status.max(*level);
+        }
+        if latest.up == Some(0.0) {
+            reasons.push(Reason { code: Code::NoAnswer, value: 0.0, threshold: 1.0, detail: None });
+            status = status.max(Status::Warning);
         }
         if let Some(kills) = self.recent_kills(latest.oom_kills, now_ms) {
             reasons.push(Reason { code: Code::Oom, value: kills, threshold: 0.0, detail: None });
@@ -302,6 +308,15 @@ mod tests {
         assert_eq!(judged(&requests(0.11, 1.1)), (Status::Critical, vec![Code::ErrorsHigh, Code::LatencyHigh]));
         assert_eq!(judged(&requests(0.095, 0.96)), (Status::Critical, vec![Code::ErrorsHigh, Code::LatencyHigh]), "the slack");
         assert_eq!(judged(&Latest::default()), (Status::Ok, vec![]));
+    }
+
+    #[test]
+    fn an_outside_system_that_does_not_answer_is_a_warning_until_it_does() {
+        let mut judge = Judge::default();
+        let up = |up| Latest { up: Some(up), ..Latest::default() };
+        let (status, reasons) = judge.judge(&up(0.0), 0, None);
+        assert_eq!((status, reasons[0].code), (Status::Warning, Code::NoAnswer));
+        assert_eq!(judge.judge(&up(1.0), 1_000, None).0, Status::Ok);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use rustls::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::PollError;
+use super::{PollError, parse};
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -217,16 +217,7 @@ impl Answer {
     /// # Errors
     /// [`PollError::bad_answer`], saying where it broke.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, PollError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // The library's text quotes no values but those of a wrong type, which may be anything.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let what = match error.classify() {
-                serde_json::error::Category::Eof => "ends too early",
-                serde_json::error::Category::Data => "has another shape than expected",
-                serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is no JSON",
-            };
-            PollError::bad_answer(format!("the answer to {} {what} ({place})", self.path)).with_status(self.status)
-        })
+        parse::json(&self.body, &self.path).map_err(|error| error.with_status(self.status))
     }
 
     /// How long the system asks to be left alone: `Retry-After` in seconds or as a date.
@@ -235,7 +226,8 @@ impl Answer {
         let text = self.header("retry-after")?.trim();
         let wait = match text.parse::<f64>() {
             Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-            Err(_) => http_date(text)?.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO),
+            // Against the system's own clock, as the answer tells it: ours may differ.
+            Err(_) => http_date(text)?.duration_since(http_date(self.header("date")?)?).unwrap_or(Duration::ZERO),
         };
         Some(wait.min(RETRY_AFTER_MAX))
     }
@@ -381,7 +373,9 @@ mod tests {
     fn retry_after_comes_in_seconds_or_as_a_date() {
         assert_eq!(answer(429, &[("retry-after", "7")], "").retry_after(), Some(Duration::from_secs(7)));
         assert_eq!(answer(429, &[("retry-after", "99999999")], "").retry_after(), Some(RETRY_AFTER_MAX));
-        assert_eq!(answer(429, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], "").retry_after(), Some(Duration::ZERO));
+        let date = ("date", "Sun, 06 Nov 1994 08:49:07 GMT");
+        let told = answer(429, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), date], "").retry_after();
+        assert_eq!(told, Some(Duration::from_secs(30)));
         assert_eq!(answer(429, &[("retry-after", "soon")], "").retry_after(), None);
         assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), UNIX_EPOCH.checked_add(Duration::from_secs(784_111_777)));
         assert_eq!(http_date("Thu, 29 Feb 2024 00:00:00 GMT"), UNIX_EPOCH.checked_add(Duration::from_secs(1_709_164_800)));

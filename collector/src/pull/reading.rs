@@ -33,7 +33,10 @@ pub struct RateLimit {
 }
 
 /// The values of one instant, by series.
-pub type Values = BTreeMap<(String, Vec<(String, String)>), (SeriesKey, f64)>;
+pub type Values = BTreeMap<Identity, (SeriesKey, f64)>;
+
+/// What tells the series of one instance apart: metric, and attributes in order.
+pub type Identity = (String, Vec<(String, String)>);
 
 /// What one poll found.
 #[derive(Debug, Default)]
@@ -109,7 +112,7 @@ impl Reading {
     }
 }
 
-fn identity(metric: &Metric, attributes: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
+fn identity(metric: &Metric, attributes: &[(&str, &str)]) -> Identity {
     let mut attributes: Vec<(String, String)> =
         attributes.iter().map(|(key, value)| ((*key).to_owned(), cut(value, limit::VALUE_BYTES_MAX))).collect();
     attributes.sort();
@@ -127,7 +130,7 @@ fn put(values: &mut Values, metric: &Metric, attributes: &[(&str, &str)], value:
         metric: metric.name.to_owned(),
         unit: metric.unit.to_owned(),
         kind: metric.kind,
-        attributes: identity.1.iter().cloned().collect(),
+        attributes: identity.1.clone(),
     };
     values.insert(identity, (key, value));
     true

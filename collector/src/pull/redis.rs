@@ -64,8 +64,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// How long what a server does not offer is left alone. Rights change rarely, and each attempt is an entry in its log.
 const HIDDEN_FOR_MS: i64 = 600_000;
 
-/// Counters by their names in `INFO`, and their metrics.
-const COUNTERS: &[(&str, &Metric, &[(&str, &str)])] = &[
+/// A counter's name in `INFO`, its metric and the attributes of its series.
+type Counter = (&'static str, &'static Metric, &'static [(&'static str, &'static str)]);
+
+/// What is counted.
+const COUNTERS: &[Counter] = &[
     ("keyspace_hits", &catalog::REDIS_KEYSPACE_HITS, &[]),
     ("keyspace_misses", &catalog::REDIS_KEYSPACE_MISSES, &[]),
     ("total_commands_processed", &catalog::REDIS_COMMANDS, &[]),
@@ -138,6 +141,8 @@ struct Redis {
     link: Option<Link>,
     counters: Counters,
     sentinel: Option<SentinelState>,
+    /// Epoch and size of the Cluster: when they change, slots moved.
+    shape: Option<(Option<f64>, Option<f64>)>,
     /// What the server does not offer: why, and until when it is not tried again.
     hidden: BTreeMap<&'static str, (String, i64)>,
 }
@@ -149,6 +154,7 @@ struct Asked {
     silent: Vec<(String, PollError)>,
     refused: Vec<(&'static str, PollError)>,
     cluster: Option<shown::ClusterState>,
+    wanted: Wanted,
 }
 
 /// Which of the optional questions are asked.
@@ -156,6 +162,7 @@ struct Asked {
 struct Wanted {
     ping: bool,
     slow_log: bool,
+    cluster_info: bool,
 }
 
 impl Integration for Redis {
@@ -170,13 +177,17 @@ impl Integration for Redis {
 
 impl Redis {
     fn of(settings: Settings) -> Self {
-        Self { settings, link: None, counters: Counters::default(), sentinel: None, hidden: BTreeMap::new() }
+        Self { settings, link: None, counters: Counters::default(), sentinel: None, shape: None, hidden: BTreeMap::new() }
     }
 
     async fn ask(&mut self, at: &At) -> Result<Reading, PollError> {
         let within = self.settings.answer_within;
         let is_tried = |part: &str| self.hidden.get(part).is_none_or(|(_, until)| *until <= at.now_ms);
-        let wanted = Wanted { ping: is_tried("ping"), slow_log: self.settings.slow_log && is_tried("slow_log") };
+        let wanted = Wanted {
+            ping: is_tried("ping"),
+            slow_log: self.settings.slow_log && is_tried("slow_log"),
+            cluster_info: is_tried("cluster_info"),
+        };
         // A connection that ended since the last poll is no failure yet.
         if let Some(link) = self.link.take() {
             let asked = self.ask_nodes(&link, wanted).await;
@@ -191,11 +202,14 @@ impl Redis {
 
     async fn ask_nodes(&self, link: &Link, wanted: Wanted) -> Result<Asked, PollError> {
         let answers = join_all(link.nodes().map(|node| async move { (node, ask_node(node, wanted).await) })).await;
-        let mut asked = Asked { found: Vec::new(), silent: link.unreached().to_vec(), refused: Vec::new(), cluster: None };
+        let mut asked =
+            Asked { found: Vec::new(), silent: link.unreached().to_vec(), refused: Vec::new(), cluster: None, wanted };
+        // Where somebody says who is master, a replica means that this changed.
+        let is_led = self.settings.target.master().is_some() || link.is_cluster();
         for (node, answer) in answers {
             match answer {
                 Ok((found, refused)) => {
-                    if self.settings.target.master().is_some() && found.info.role() == Some("replica") {
+                    if is_led && found.info.role() == Some("replica") {
                         node.give_up();
                         return Err(PollError::unreachable(format!("{} is no longer the master", node.name())));
                     }
@@ -208,7 +222,7 @@ impl Redis {
         if asked.found.is_empty() {
             return Err(asked.silent.pop().map_or_else(|| PollError::unreachable("no node answers"), |(_, error)| error));
         }
-        if link.is_cluster() {
+        if link.is_cluster() && wanted.cluster_info {
             match link.first().ask::<String>(redis::cmd("CLUSTER").arg("INFO")).await {
                 Ok(answer) => asked.cluster = Some(shown::cluster_state(&answer)),
                 Err(error) => asked.refused.push(("cluster_info", error::told(&error, "CLUSTER INFO"))),
@@ -228,17 +242,15 @@ impl Redis {
         let together = Together { found: &asked.found, is_whole };
         measure(&mut reading, &together, &growth);
         self.count(&mut reading, &together);
-        for (part, error) in asked.refused {
-            if !self.hidden.contains_key(part) {
-                reading.missing(part, error.clone());
-            }
-            self.hidden.insert(part, (error.message, at.now_ms.saturating_add(HIDDEN_FOR_MS)));
-        }
+        self.hide(&mut reading, asked.wanted, asked.refused, at);
         self.note_master(&link, at);
         let mut metrics = together.metrics(&growth);
         self.complete(&mut metrics, &link, &asked.found, &asked.silent);
         metrics.cluster = asked.cluster;
+        let mut is_current = true;
         if let Some(cluster) = &metrics.cluster {
+            let shape = (cluster.epoch, cluster.size);
+            is_current = self.shape.replace(shape).is_none_or(|before| before == shape);
             reading.set(&catalog::REDIS_CLUSTER_SLOTS_FAILED, &[], cluster.slots_fail);
             if cluster.state.as_deref() == Some("fail") {
                 reading.missing(
@@ -253,8 +265,8 @@ impl Redis {
         }
         describe(&mut reading, &metrics, &self.settings.target);
         reading.snapshot("metrics", &metrics);
-        // A Cluster that lacks a node is asked anew where its slots are.
-        self.link = (is_whole && !link.is_broken()).then_some(link);
+        // A Cluster that lacks a node, or moved slots, is asked anew where they are.
+        self.link = (is_whole && is_current && !link.is_broken()).then_some(link);
         Ok(reading)
     }
 
@@ -264,6 +276,20 @@ impl Redis {
         for (name, metric, attributes) in COUNTERS {
             let value = if is_one { together.sum(name) } else { self.counters.total(name) };
             reading.set(metric, attributes, value);
+        }
+    }
+
+    /// Tells once what the server does not offer, and remembers it until it does.
+    fn hide(&mut self, reading: &mut Reading, wanted: Wanted, refused: Vec<(&'static str, PollError)>, at: &At) {
+        let tried = [("ping", wanted.ping), ("slow_log", wanted.slow_log), ("cluster_info", wanted.cluster_info)];
+        for (part, _) in tried.iter().filter(|(part, is_tried)| *is_tried && !refused.iter().any(|(other, _)| other == part)) {
+            self.hidden.remove(part);
+        }
+        for (part, error) in refused {
+            if !self.hidden.contains_key(part) {
+                reading.missing(part, error.clone());
+            }
+            self.hidden.insert(part, (error.message, at.now_ms.saturating_add(HIDDEN_FOR_MS)));
         }
     }
 
@@ -336,6 +362,7 @@ async fn ask_node(node: &Node, wanted: Wanted) -> Result<(Found, Vec<(&'static s
     if wanted.slow_log {
         match node.ask(redis::cmd("SLOWLOG").arg("GET").arg(slow_log::ENTRIES_MAX)).await {
             Ok(answer) => slow = slow_log::parse(&answer),
+            Err(error) if node.is_broken() => return Err(error::told(&error, "SLOWLOG GET")),
             Err(error) => refused.push(("slow_log", error::told(&error, "SLOWLOG GET"))),
         }
     }

@@ -58,7 +58,18 @@ impl fmt::Display for Address {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_what_is_read_reads_the_same_again(text in "[\\[\\]:a-f0-9.@]{0,24}|.{0,24}") {
+            if let Some(address) = Address::parse(&text, 7) {
+                prop_assert_eq!(Address::parse(&address.to_string(), 9), Some(address));
+            }
+        }
+    }
 
     #[test]
     fn an_address_is_a_host_and_perhaps_a_port() {

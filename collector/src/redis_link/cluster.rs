@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use redis::Value;
 
-use super::{Address, Link, NODES_MAX, Node, Target};
+use super::{ADDRESSES_MAX, Address, Link, NODES_MAX, Node, Target};
 use crate::pull::PollError;
 
 /// How many slots the keys of a Cluster are spread over.
@@ -84,7 +84,8 @@ impl Target {
     /// Asks one node after the other for the slots, and connects to all that hold some.
     pub(super) async fn find_primaries(&self, addresses: &[Address], within: Duration) -> Result<Link, PollError> {
         let mut last = None;
-        for address in addresses {
+        let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();
+        for address in addresses.iter().chain(known.iter().filter(|known| !addresses.contains(known))) {
             match self.primaries_by(address, within).await {
                 Ok(link) => return Ok(link),
                 Err(error) => last = Some(error),
@@ -124,6 +125,10 @@ impl Target {
             let why = unreached.pop().map(|(_, error)| error);
             return Err(why.unwrap_or_else(|| PollError::unreachable("no node of the cluster can be reached")));
         }
+        if let Ok(mut known) = self.known.lock() {
+            known.clear();
+            known.extend(nodes.iter().map(|node| node.address().clone()).take(ADDRESSES_MAX));
+        }
         let first = nodes.remove(0);
         Ok(Link { first, others: nodes, slots: ranges.into_iter().map(|(slots, _)| slots).collect(), unreached })
     }
@@ -131,7 +136,22 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_answer_and_any_key_are_read_or_refused(bytes: Vec<u8>, first: i64, last: i64, port: i64) {
+            prop_assert!(slot(&bytes) < SLOTS);
+            let asked = Address::Unix("/x".into());
+            let primary = Value::Array(vec![Value::BulkString(bytes.clone()), Value::Int(port)]);
+            let range = Value::Array(vec![Value::Int(first), Value::Int(last), primary]);
+            for answer in [redis::parse_redis_value(&bytes).unwrap_or(Value::Nil), Value::Array(vec![range])] {
+                prop_assert!(parse(&answer, &asked).is_none_or(|read| read.len() <= 1));
+            }
+        }
+    }
 
     #[test]
     fn a_key_has_the_slot_that_redis_gives_it() {

@@ -1,6 +1,6 @@
 //! The keys by which the configuration names a Redis, and the target that they make.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use farol_shared::secret::Secret;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
@@ -119,7 +119,7 @@ pub(super) fn target(url: Option<&str>, config: &Config) -> Result<Target, Strin
         sentinel_user = sentinel_user.set_password(password.reveal());
     }
     let tls = if has_tls { Some(Tls::of(http::tls(config.ca_file.as_deref())?)) } else { None };
-    Ok(Target { way, user, sentinel_user, tls })
+    Ok(Target { way, user, sentinel_user, tls, known: Arc::default() })
 }
 
 /// A user without credentials, as every connection of ours begins: RESP2, which every version speaks, and no library's name,

@@ -2,7 +2,11 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::{ANSWER_BYTES_MAX, bounded::TOO_LARGE};
 use crate::pull::PollError;
+
+/// What a server says that takes no more clients.
+const NO_ROOM: &str = "max number of clients";
 
 /// Whether the server does not offer a command at all, or not to this user: what it is for is hidden, not broken.
 #[must_use]
@@ -11,6 +15,12 @@ pub fn is_not_offered(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || detail.contains("unknown command") || detail.contains("unknown subcommand")
         // What managed services say of commands that they keep for themselves.
         || detail.contains("not allowed") || detail.contains("not supported") || detail.contains("is disabled")
+}
+
+/// Whether the server refuses the connection itself. It says so unasked, which looks like the answer to the first command.
+#[must_use]
+pub fn is_turned_away(error: &RedisError) -> bool {
+    error.code() == Some("DENIED") || error.detail().is_some_and(|detail| detail.contains(NO_ROOM))
 }
 
 /// Whether the connection is to be given up: it ended, or the server is no longer the one to ask.
@@ -42,8 +52,11 @@ pub fn told(error: &RedisError, command: &str) -> PollError {
         ("CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "READONLY", _) => {
             PollError::unreachable(format!("Redis says {code} {detail}"))
         }
+        (_, ErrorKind::Io) if error.to_string().contains(TOO_LARGE) => {
+            PollError::bad_answer(format!("the answer to {command} is larger than {} MiB", ANSWER_BYTES_MAX >> 20))
+        }
         (_, ErrorKind::Io) => PollError::unreachable(broken(error, command)),
-        _ if detail.contains("max number of clients") => PollError::unreachable(
+        _ if detail.contains(NO_ROOM) => PollError::unreachable(
             "Redis has no room for another client: raise maxclients, or find who holds so many connections",
         ),
         _ if is_not_offered(error) => PollError::auth(format!("this Redis does not offer {command}")),
@@ -60,7 +73,7 @@ fn refused_password(detail: &str) -> PollError {
     if detail.contains("without any password configured") || detail.contains("no password is set") {
         return PollError::auth("Redis has no password for this user: remove password, or name the right username");
     }
-    if detail.contains("max number of clients") {
+    if detail.contains(NO_ROOM) {
         return PollError::unreachable("Redis has no room for another client: raise maxclients");
     }
     PollError::auth("Redis refuses the user name or the password")

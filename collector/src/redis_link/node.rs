@@ -23,8 +23,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Address, error};
-use crate::pull::PollError;
+use super::{
+    Address,
+    bounded::{Bounded, Heard},
+    error,
+};
+use crate::pull::{Code, PollError};
 
 /// What the server's list of clients calls us.
 const CLIENT_NAME: &str = "farol-collector";
@@ -74,23 +78,21 @@ impl Node {
         within: Duration,
     ) -> Result<Self, PollError> {
         let connecting = async {
-            let stream = open(address, tls).await?;
+            let (stream, heard) = Bounded::of(open(address, tls).await?);
+            let refused = |error: &RedisError| during_handshake(error, address, tls.is_some(), &heard);
             // redis-rs would give up after half a second, which a slow command or network takes.
             let config = AsyncConnectionConfig::new().set_response_timeout(Some(within));
-            let (connection, driver) = MultiplexedConnection::new_with_config(user, stream, config)
-                .await
-                .map_err(|error| during_handshake(&error, address, tls.is_some()))?;
+            let (connection, driver) =
+                MultiplexedConnection::new_with_config(user, stream, config).await.map_err(|error| refused(&error))?;
             let running = Arc::new(Running(tokio::spawn(driver).abort_handle()));
             let name = address.to_string().into();
             let node = Self { address: address.clone(), name, connection, is_broken: Arc::default(), _running: running };
             // For whoever reads the list of clients. Not every user may say it, and nothing depends on it.
             let named: RedisResult<()> = node.ask(redis::cmd("CLIENT").arg("SETNAME").arg(CLIENT_NAME)).await;
-            if node.is_broken() {
-                return Err(named
-                    .err()
-                    .map_or_else(|| silent(address, tls.is_some()), |error| during_handshake(&error, address, tls.is_some())));
+            match named {
+                Err(error) if node.is_broken() || error::is_turned_away(&error) => Err(refused(&error)),
+                _ => Ok(node),
             }
-            Ok(node)
         };
         timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address, tls.is_some())))
     }
@@ -185,13 +187,14 @@ pub(super) async fn subscriber(
 ) -> Result<PubSub, PollError> {
     let connecting = async {
         let stream = open(address, tls).await?;
-        PubSub::new(user, stream).await.map_err(|error| during_handshake(&error, address, tls.is_some()))
+        // What it hears has no end, so that it is not bounded here.
+        PubSub::new(user, stream).await.map_err(|error| during_handshake(&error, address, tls.is_some(), &Heard::default()))
     };
     timeout(within, connecting).await.unwrap_or_else(|_| Err(silent(address, tls.is_some())))
 }
 
 /// Either kind of stream below Redis' protocol.
-trait Duplex: AsyncRead + AsyncWrite + Send {}
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
 async fn open(address: &Address, tls: Option<&Tls>) -> Result<Pin<Box<dyn Duplex>>, PollError> {
@@ -233,10 +236,19 @@ fn no_tls(address: &Address, error: &io::Error) -> PollError {
     PollError::unreachable(format!("no TLS with {address}: {text}{hint}"))
 }
 
-/// An error before the first command: a server that wants TLS hangs up on plain text, or answers in its own way.
-fn during_handshake(error: &RedisError, address: &Address, has_tls: bool) -> PollError {
+/// An error before the first command: a server that has no room says so and hangs up, one that wants TLS hangs up on plain
+/// text or answers in its own way.
+fn during_handshake(error: &RedisError, address: &Address, has_tls: bool, heard: &Heard) -> PollError {
     let told = error::told(error, "the greeting");
-    if error.is_io_error() && !has_tls && !error.is_timeout() {
+    if !error.is_io_error() || told.code != Code::Unreachable {
+        return told;
+    }
+    let heard = heard.lock().map(|heard| heard.clone()).unwrap_or_default();
+    let said = heard.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if let Ok(Err(error)) = redis::parse_redis_value(said).map(redis::Value::extract_error) {
+        return error::told(&error, "the greeting");
+    }
+    if !has_tls && !error.is_timeout() {
         return PollError::unreachable(format!("{address} hung up; does it want TLS? Then write rediss://"));
     }
     told

@@ -19,6 +19,7 @@ mod list;
 mod pending;
 mod retain;
 mod roll;
+mod snapshot;
 mod span;
 mod sum;
 mod tally;

@@ -59,6 +59,10 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX check_order ON check_result(resource, time_ms, id);
     CREATE INDEX check_name ON check_result(resource, name, time_ms, id);
     INSERT INTO meta VALUES('next_record', 1), ('rows_log', 0), ('rows_event', 0), ('rows_check_result', 0);
+", "
+    CREATE TABLE snapshot(
+        resource INTEGER NOT NULL, name TEXT NOT NULL, time_ms INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(resource, name)
+    ) STRICT;
 "];
 
 /// The version that this program writes.

@@ -12,4 +12,6 @@ mod door;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod pull;
+#[cfg(test)]
 mod services;

@@ -16,6 +16,7 @@ import './css/pages.css';
 import './css/apps.css';
 import './css/feeds.css';
 import './css/checks.css';
+import './css/cache.css';
 import './css/apps-narrow.css';
 
 const root = document.getElementById('app');

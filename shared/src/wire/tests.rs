@@ -11,7 +11,7 @@ use crate::{
     batch::{Lost, LostCause, SeriesKey, Table},
     frame::{Frame, Row},
     metric::Kind,
-    record::{CheckResult, ErrorSummary, Event, Level, Levels, LogRecord, Records, Request, RequestSummary},
+    record::{CheckResult, ErrorSummary, Event, Level, Levels, LogRecord, Records, Request, RequestSummary, Snapshot},
     resource::{Resource, ResourceKind},
     sketch::Sketch,
 };
@@ -104,6 +104,7 @@ prop_compose! {
             events: vec![Event { kind: "MessageSent".to_owned(), payload: "{}".to_owned(), ..Event::default() }],
             logs: logs.into_iter().map(log).collect(),
             checks: vec![CheckResult { name: "db".to_owned(), latency_s: Some(0.5), ..CheckResult::default() }],
+            snapshots: vec![Snapshot { name: "queues".to_owned(), body: "{}".to_owned() }],
         }
     }
 }

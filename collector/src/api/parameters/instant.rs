@@ -6,7 +6,8 @@ const DAY_MS: i64 = 86_400_000;
 const YEARS: std::ops::RangeInclusive<i64> = 1970..=9999;
 
 /// Reads an instant; `None` when it is none.
-pub(super) fn parse(text: &str) -> Option<i64> {
+#[must_use]
+pub fn parse(text: &str) -> Option<i64> {
     text.parse().ok().filter(|ms: &i64| *ms >= 0).or_else(|| rfc3339(text))
 }
 

@@ -224,7 +224,8 @@ mod tests {
             with_role.extend_from_slice(&bytes);
             for answer in [bytes, with_role] {
                 if let Ok(info) = Info::parse(&answer) {
-                    let _ = (info.databases(), info.keys(), info.lag_s(), info.commands(5));
+                    assert!(info.databases().len() <= LIST_MAX && info.commands(5).len() <= 5);
+                    assert!(info.lag_s().is_none_or(f64::is_finite) && info.keys().is_none_or(f64::is_finite));
                 }
             }
         }

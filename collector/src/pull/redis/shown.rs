@@ -178,6 +178,8 @@ pub struct ClusterState {
     pub known_nodes: Option<f64>,
     /// Primaries that hold slots.
     pub size: Option<f64>,
+    /// Grows with each failover and each move of slots.
+    pub epoch: Option<f64>,
 }
 
 /// The master that Sentinel names.
@@ -213,6 +215,7 @@ pub fn cluster_state(answer: &str) -> ClusterState {
         slots_fail: number("cluster_slots_fail"),
         known_nodes: number("cluster_known_nodes"),
         size: number("cluster_size"),
+        epoch: number("cluster_current_epoch"),
     }
 }
 
@@ -409,5 +412,66 @@ impl Found {
             ping_ms: self.ping_ms,
             replicas: number("connected_slaves"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, info: &str) -> Found {
+        let info = Info::parse(info.as_bytes()).unwrap();
+        Found { name: name.to_owned(), info, ping_ms: Some(1.0), slow: Vec::new() }
+    }
+
+    #[test]
+    fn nodes_are_added_up_only_when_all_tell() {
+        let two = [
+            found(
+                "a",
+                "role:master\nused_memory:10\nmaxmemory:100\ntotal_system_memory:900\nrdb_last_bgsave_status:ok\n# Keyspace\ndb0:keys=2,expires=1\n",
+            ),
+            found(
+                "b",
+                "role:master\nused_memory:5\nmaxmemory:0\ntotal_system_memory:900\nrdb_last_bgsave_status:err\n# Keyspace\n",
+            ),
+        ];
+        let all = Together { found: &two, is_whole: true };
+        assert_eq!(
+            (all.sum("used_memory"), all.keys(), all.memory_limit(), all.sum("none")),
+            (Some(15.0), Some(2.0), None, None)
+        );
+        assert_eq!((all.is_kept(), all.persistence().rdb_status.as_deref()), (Some(false), Some("err")));
+        let rest = Together { found: &two, is_whole: false };
+        assert_eq!((rest.sum("used_memory"), rest.keys()), (None, None), "a part is not the whole");
+        let one = Together { found: &two[..1], is_whole: true };
+        assert_eq!((one.memory_limit(), one.is_kept(), one.replication().link), (Some(100.0), Some(true), None));
+    }
+
+    #[test]
+    fn a_replica_tells_its_link_and_a_master_its_slowest_replica() {
+        let replica = [found(
+            "a",
+            "role:slave\nmaster_link_status:down\nmaster_last_io_seconds_ago:-1\nslave_repl_offset:7\nmaster_repl_offset:9\n",
+        )];
+        let told = Together { found: &replica, is_whole: true }.replication();
+        assert_eq!(
+            (told.role.as_deref(), told.link.as_deref(), told.lag_s, told.offset),
+            (Some("replica"), Some("down"), None, Some(7.0))
+        );
+        let master = [found("a", "role:master\nconnected_slaves:1\nslave0:ip=b,lag=3\nmaster_repl_offset:9\n")];
+        let told = Together { found: &master, is_whole: true }.replication();
+        assert_eq!((told.replicas, told.lag_s, told.offset), (Some(1.0), Some(3.0), Some(9.0)));
+    }
+
+    #[test]
+    fn the_state_of_a_cluster_is_read() {
+        let state =
+            cluster_state("cluster_state:fail\r\ncluster_slots_ok:10923\r\ncluster_slots_fail:5461\r\ncluster_size:3\r\n");
+        assert_eq!(
+            (state.state.as_deref(), state.slots_fail, state.size, state.known_nodes),
+            (Some("fail"), Some(5_461.0), Some(3.0), None)
+        );
+        assert_eq!(cluster_state("nothing"), ClusterState::default());
     }
 }

@@ -129,6 +129,17 @@ pub struct CheckSummary {
     pub latest: CheckResult,
 }
 
+/// The newest snapshot of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Its name, unique within its resource.
+    pub name: String,
+    /// When it was taken, in ms since the epoch.
+    pub time_ms: i64,
+    /// What it says, as JSON.
+    pub body: String,
+}
+
 /// Where a page of records ends: time and number of its last record. The next page holds what comes before.
 pub type Before = (i64, i64);
 

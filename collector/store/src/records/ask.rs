@@ -6,12 +6,12 @@ use super::{
     counts::By,
     errors,
     kept::{self, Sort},
-    list, view,
+    list, snapshot, view,
 };
 use crate::{
     RECORDS_MAX,
     error::QueryError,
-    model::{CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, LogQuery, RecordRange, Stored, TenantTotals, Totals},
+    model::{CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, Kept, LogQuery, RecordRange, ResourceId, Stored, TenantTotals, Totals},
     store::Store,
 };
 
@@ -138,5 +138,13 @@ impl Store {
     ) -> Result<Vec<Stored<CheckResult>>, QueryError> {
         let range = RecordRange { tenant: None, ..range.clone() };
         view::with(self.shared(), &range, |view| list::results(view, name, limit.min(RECORDS_MAX)))
+    }
+
+    /// The newest snapshots of a resource, by name.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the history cannot be read.
+    pub fn snapshots(&self, resource: ResourceId) -> Result<Vec<Kept>, QueryError> {
+        self.shared().readers.with(|conn| snapshot::of(conn, resource))
     }
 }

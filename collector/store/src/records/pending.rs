@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use serde::Serialize;
 
 use super::{
+    snapshot,
     sum::RawSum,
     text::{put_text, text},
     values::{put_value, put_values, values},
@@ -63,7 +64,11 @@ impl Pending {
         time_ms: i64,
         records: &Records,
     ) -> rusqlite::Result<u64> {
-        let Records { events, logs, checks, .. } = records;
+        let Records { events, logs, checks, snapshots, .. } = records;
+        snapshot::write(conn, resource, time_ms, snapshots)?;
+        if records.count() == snapshots.len() && records.levels.is_empty() {
+            return Ok(0);
+        }
         let mut lists = (events.chunks(ROW_RECORDS_MAX), logs.chunks(ROW_RECORDS_MAX), checks.chunks(ROW_RECORDS_MAX));
         let mut first = Some(records);
         let mut bytes = 0;

@@ -10,4 +10,5 @@ mod model;
 mod record_limits;
 mod record_model;
 mod records;
+mod snapshots;
 mod steps;

@@ -22,6 +22,12 @@ import type {
 } from './types';
 import * as clock from '../live/clock';
 
+/** One wrong field of a request. */
+export interface Fault {
+  field: string;
+  detail: string;
+}
+
 /** A refused or failed request, with what the problem details said. */
 export class ApiError extends Error {
   constructor(
@@ -29,6 +35,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly detail: string,
     readonly retryAfter: number | null = null,
+    /** Which fields of the request were wrong, and why. */
+    readonly faults: readonly Fault[] = [],
   ) {
     super(detail);
     this.name = 'ApiError';
@@ -50,13 +58,15 @@ export function address(path: string, base: string = document.baseURI): string {
 async function problem(response: Response): Promise<ApiError> {
   const after = Number(response.headers.get('retry-after'));
   let detail = response.statusText;
+  let faults: readonly Fault[] = [];
   try {
-    const body = (await response.json()) as { detail?: string; title?: string };
+    const body = (await response.json()) as { detail?: string; title?: string; errors?: Fault[] };
     detail = body.detail ?? body.title ?? detail;
+    faults = body.errors ?? [];
   } catch {
     // Not problem details: a proxy's page, say. The status line must do.
   }
-  return new ApiError(response.status, detail, Number.isFinite(after) && after > 0 ? after : null);
+  return new ApiError(response.status, detail, Number.isFinite(after) && after > 0 ? after : null, faults);
 }
 
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
@@ -75,12 +85,14 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   return response;
 }
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+/** Asks for a path of the API. */
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await request(path, signal ? { signal } : {});
   return (await response.json()) as T;
 }
 
-async function post<T>(path: string, body: unknown): Promise<T> {
+/** Sends a body to a path of the API. */
+export async function post<T>(path: string, body: unknown): Promise<T> {
   const response = await request(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -1,7 +1,7 @@
 // A time chart with everything around it: title, legend, states, keyboard cursor, table, live updates.
 
 import { useSignal, useSignalEffect } from '@preact/signals';
-import type { RefObject } from 'preact';
+import type { RefObject, VNode } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 import type { FramePayload, QueryAnswer } from '../api/types';
@@ -166,10 +166,12 @@ interface DataProps {
   failure: string | null;
   onRetry: () => void;
   class?: string;
+  /** A part of somebody else's card, without a frame and a head of its own. */
+  isBare?: boolean;
 }
 
 /** A chart of what the page has asked for itself. */
-export function DataChart({ spec, data, failure, onRetry, class: extra = '' }: DataProps) {
+export function DataChart({ spec, data, failure, onRetry, class: extra = '', isBare = false }: DataProps) {
   const card = useRef<HTMLElement>(null);
   const chart = useMemo(() => new ChartController(spec), [spec]);
   useSight(chart, card);
@@ -181,6 +183,7 @@ export function DataChart({ spec, data, failure, onRetry, class: extra = '' }: D
       chart.state.value = 'failed';
     } else chart.state.value = 'loading';
   }, [chart, data, failure]);
+  if (isBare) return <ChartPart chart={chart} card={card} class={extra} onRetry={onRetry} />;
   return <ChartCard chart={chart} card={card} class={extra} onRetry={onRetry} />;
 }
 
@@ -191,8 +194,8 @@ interface CardProps {
   onRetry: () => void;
 }
 
-function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
-  const { spec } = chart;
+/** Whether the values stand as a table in the picture's place, and the button that changes it. */
+function useTable(chart: ChartController): { isTable: boolean; button: VNode } {
   const m = t.value;
   const isTable = useSignal(false);
   const title = isTable.value ? m.chartPicture : m.chartTable;
@@ -204,30 +207,54 @@ function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
   useEffect(() => {
     if (!isTable.value) chart.draw();
   }, [isTable.value, chart]);
+  const button = (
+    <button
+      class="btn-icon"
+      aria-label={`${chart.spec.title}: ${title}`}
+      title={title}
+      aria-pressed={isTable.value}
+      onClick={onToggle}
+    >
+      <Icon name={isTable.value ? 'line' : 'table'} />
+    </button>
+  );
+  return { isTable: isTable.value, button };
+}
+
+function Picture({ chart, isTable, onRetry }: { chart: ChartController; isTable: boolean; onRetry: () => void }) {
+  return isTable && chart.model ? (
+    <ChartTable model={chart.model} title={chart.spec.title} />
+  ) : (
+    <Surface chart={chart} onRetry={onRetry} />
+  );
+}
+
+function ChartPart({ chart, card, class: extra, onRetry }: CardProps) {
+  const { isTable, button } = useTable(chart);
+  return (
+    <div class={`chart-part ${extra}`} ref={card as RefObject<HTMLDivElement>}>
+      <div class="row">
+        <Legend chart={chart} />
+        <span class="end">{button}</span>
+      </div>
+      <Picture chart={chart} isTable={isTable} onRetry={onRetry} />
+    </div>
+  );
+}
+
+function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
+  const { spec } = chart;
+  const { isTable, button } = useTable(chart);
   return (
     <section class={`card ${extra}`} ref={card} aria-labelledby={`c-${spec.key}`}>
       <header>
         <h2 id={`c-${spec.key}`}>{spec.title}</h2>
         {spec.note !== undefined && <span class="src">{spec.note}</span>}
-        <span class="end">
-          <button
-            class="btn-icon"
-            aria-label={`${spec.title}: ${title}`}
-            title={title}
-            aria-pressed={isTable.value}
-            onClick={onToggle}
-          >
-            <Icon name={isTable.value ? 'line' : 'table'} />
-          </button>
-        </span>
+        <span class="end">{button}</span>
       </header>
       <div class="b">
         <Legend chart={chart} />
-        {isTable.value && chart.model ? (
-          <ChartTable model={chart.model} title={spec.title} />
-        ) : (
-          <Surface chart={chart} onRetry={onRetry} />
-        )}
+        <Picture chart={chart} isTable={isTable} onRetry={onRetry} />
       </div>
     </section>
   );

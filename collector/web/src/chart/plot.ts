@@ -45,6 +45,15 @@ function timeLabels(splits: number[]): string[] {
   });
 }
 
+/** A division of the axis needs so many pixels. */
+const SPLIT_PX = 18;
+
+/** As many divisions as a low chart has room for, evenly. */
+function fewer(splits: number[], height: number): number[] {
+  const every = Math.ceil((splits.length * SPLIT_PX) / Math.max(1, height - 30));
+  return splits.filter((_, i) => i % every === 0);
+}
+
 export class Plot {
   readonly #host: HTMLElement;
   readonly #options: PlotOptions;
@@ -134,7 +143,7 @@ export class Plot {
       },
       scales: {
         x: { time: true, range: () => [this.#from, this.#to] },
-        y: { range: () => [0, this.#top() * 1.1] },
+        y: { range: () => (spec.scale ? [spec.scale.min, spec.scale.max] : [0, this.#top() * 1.1]) },
       },
       axes: [
         { ...axis, grid: { show: false }, gap: 4, size: 20, space: 74, values: (_, splits) => timeLabels(splits) },
@@ -143,7 +152,7 @@ export class Plot {
           grid: { stroke: token('--grid'), width: 1 },
           gap: 6,
           size: (u, labels) => this.#axisSize(u, labels),
-          splits: () => axisTop(this.#top(), spec.base).splits,
+          splits: () => (spec.scale ? [...spec.scale.splits] : fewer(axisTop(this.#top(), spec.base).splits, height)),
           values: (_, splits) =>
             splits.map((value) => spec.axis(value, (splits[1] ?? 0) - (splits[0] ?? 0), splits.at(-1) ?? 0)),
         },
@@ -270,7 +279,7 @@ export class Plot {
       if (typeof value !== 'number') return;
       const y = Math.round(u.valToPos(value, 'y', true));
       if (y < bbox.top - 2 || y > bbox.top + bbox.height) return;
-      const text = this.#options.limitLabel(this.#options.spec.value(value));
+      const text = line.mark ?? this.#options.limitLabel(this.#options.spec.value(value));
       write(text, bbox.left + 5 * ratio, y - bbox.top > 15 * ratio ? y - 2 * ratio : y + 14 * ratio, token(line.color));
     });
     for (const { line, time } of this.#data.events) {

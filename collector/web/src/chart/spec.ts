@@ -23,6 +23,8 @@ export interface Line {
   role: 'stack' | 'bar' | 'line' | 'limit' | 'event';
   /** Filled below, for single lines. */
   isFilled?: boolean;
+  /** What stands at a limit's line, in place of the usual word with its value. */
+  mark?: string;
 }
 
 export interface ChartSpec {
@@ -39,6 +41,8 @@ export interface ChartSpec {
   value: (value: number) => string;
   /** The axis goes at least this far. */
   atLeast?: number;
+  /** A fixed axis, for what lives in a narrow band far from 0. */
+  scale?: { min: number; max: number; splits: readonly number[] };
   /** Pixels of the picture; the usual height when absent. */
   height?: number;
   /** Multiples of which the axis is divided: 2 for bytes, 10 else. */

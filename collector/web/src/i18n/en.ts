@@ -2,11 +2,13 @@
 
 import type { Catalog } from './catalog';
 import { enApps } from './en-apps';
+import { enCache } from './en-cache';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const en: Catalog = {
   ...enApps,
+  ...enCache,
   overview: 'Overview',
   search: 'Search',
   more: 'More',

@@ -1,11 +1,13 @@
 // Brazilian Portuguese, the reference catalogue: its keys are the type that every other language must fill.
 
 import { ptApps } from './pt-apps';
+import { ptCache } from './pt-cache';
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const pt = {
   ...ptApps,
+  ...ptCache,
 
   // Words
   overview: 'Visão geral',

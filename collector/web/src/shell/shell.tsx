@@ -12,6 +12,7 @@ import { session, signOut, version } from '../state/session';
 import { Announcer } from '../ui/announcer';
 import { Icon, Mark } from '../ui/icon';
 import { look, StatusIcon } from '../ui/parts';
+import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
 import { isSheetOpen, Keys } from './keys';
 import { isMoreOpen, MorePanel } from './more';
@@ -171,6 +172,7 @@ export function Shell({ title, crumbs, ranges, children }: Props) {
       {isSearchOpen.value && <Search />}
       {isSheetOpen.value && <Keys />}
       {isMoreOpen.value && <MorePanel />}
+      <Toasts />
       <Announcer />
     </>
   );

@@ -1,0 +1,207 @@
+// Queues: what waits, who works on it, what fails; from Celery, from RabbitMQ, or from both.
+
+import { useMemo } from 'preact/hooks';
+
+import type { Celery, Rabbit } from '../api/queues';
+import type { Source } from '../api/source';
+import { points } from '../chart/pick';
+import { DataChart } from '../chart/chart';
+import { age, num } from '../i18n/format';
+import { t } from '../i18n/index';
+import type { Answer } from '../live/answer';
+import { now } from '../live/feed';
+import { useQueueHistory, useSpeed, useWaiting } from '../queues/charts';
+import { QueueFigures } from '../queues/figures';
+import { QueueTable } from '../queues/list';
+import { QueueNotes } from '../queues/notes';
+import { isConfigured, mergeQueues, useQueues, type Queues } from '../queues/source';
+import { Failures, Nodes, Tasks, Workers } from '../queues/tables';
+import { Shell } from '../shell/shell';
+import { param } from '../state/route';
+import { shown } from '../state/scope';
+import { Skeleton } from '../ui/parts';
+import { InstancePicker, NotSetUp, SourceBadge, SourceCard } from '../ui/source';
+
+const BROKER = { icon: 'layers' as const };
+
+/** Nothing is set up: how either is connected. */
+function FirstRun({ celery, rabbit }: { celery: Answer<Source<Celery>>; rabbit: Answer<Source<Rabbit>> }) {
+  const m = t.value;
+  return (
+    <section class="card">
+      <div class="b first-run">
+        {celery.data?.configured === false && <NotSetUp source={celery.data} icon="layers" title={m.queuesNotSetUp} />}
+        {rabbit.data?.configured === false && <NotSetUp source={rabbit.data} icon="layers" title="RabbitMQ" />}
+      </div>
+    </section>
+  );
+}
+
+function Charts({ all }: { all: Queues }) {
+  const isCelery = isConfigured(all.celery);
+  const history = useQueueHistory(all, isCelery, shown.value);
+  const waiting = useWaiting(history, isCelery, 'queue-waiting');
+  const speed = useSpeed(history, isCelery);
+  const more = { failure: history.failure, onRetry: history.retry };
+  const { data } = history;
+  const line = useMemo(() => (data ? points(data, { metric: 'celery.queued' }) : []), [data]);
+  return (
+    <>
+      <Figures all={all} line={line} />
+      <div class="g12">
+        <DataChart {...waiting} {...more} class="c6" />
+        <DataChart {...speed} {...more} class="c6" />
+      </div>
+    </>
+  );
+}
+
+function Figures({ all, line }: { all: Queues; line: ReturnType<typeof points> }) {
+  const m = t.value;
+  const { tasks, broker } = all;
+  return (
+    <section class="card figures" aria-labelledby="figures">
+      <header>
+        <h2 id="figures">{m.keyFigures}</h2>
+      </header>
+      <div class="b flush">
+        {tasks === null && broker === null ? (
+          <Skeleton height={96} />
+        ) : (
+          <QueueFigures tasks={tasks} broker={broker} history={line} />
+        )}
+      </div>
+    </section>
+  );
+}
+
+function QueueCard({ all }: { all: Queues }) {
+  const m = t.value;
+  const { tasks, broker } = all;
+  const rows = useMemo(() => mergeQueues(broker, tasks), [broker, tasks]);
+  const newest = Math.max(broker?.as_of ?? 0, tasks?.as_of ?? 0);
+  const product = [broker ? `RabbitMQ ${broker.version ?? ''}`.trim() : '', tasks ? 'Celery' : '']
+    .filter(Boolean)
+    .join(' + ');
+  return (
+    <section class="card c7" aria-labelledby="queues">
+      <header>
+        <h2 id="queues">{m.queues}</h2>
+        <span class="src">{`${product} · ${m.ago(age(Math.max(0, now.value - newest)))}`}</span>
+        <span class="end">
+          {broker?.is_cut === true && broker.total_count !== null && (
+            <span class="src">{m.queueCount(num(rows.length), num(broker.total_count))}</span>
+          )}
+          {broker && <SourceBadge source={broker} />}
+        </span>
+      </header>
+      <div class="b flush">
+        <QueueTable rows={rows} />
+      </div>
+    </section>
+  );
+}
+
+function CeleryCards({ answer }: { answer: Answer<Source<Celery>> }) {
+  const m = t.value;
+  return (
+    <>
+      <SourceCard
+        {...BROKER}
+        id="tasks"
+        title={m.queueTasks}
+        sub={() => m.queueLastHour}
+        none={m.queuesNotSetUp}
+        isFlush
+        answer={answer}
+        height={180}
+      >
+        {(found) => <Tasks rows={found.tasks ?? []} />}
+      </SourceCard>
+      <SourceCard
+        {...BROKER}
+        id="failures"
+        title={m.queueLastFailures}
+        none={m.queuesNotSetUp}
+        isFlush
+        answer={answer}
+        height={140}
+      >
+        {(found) => <Failures rows={found.failures ?? []} />}
+      </SourceCard>
+    </>
+  );
+}
+
+function Body() {
+  const m = t.value;
+  const all = useQueues(param('celery'), param('rabbitmq'));
+  const { celery, rabbit, tasks, broker } = all;
+  if (celery.data?.configured === false && rabbit.data?.configured === false) {
+    return <FirstRun celery={celery} rabbit={rabbit} />;
+  }
+  const hasChoice = [celery, rabbit].some(({ data }) => data?.configured === true && data.instances.length > 1);
+  const hasCelery = celery.data?.configured !== false;
+  const nodes = broker?.nodes ?? [];
+  return (
+    <>
+      {hasChoice && (
+        <div class="row wrap tools">
+          <InstancePicker source={celery.data} name="celery" label="Celery" />
+          <InstancePicker source={rabbit.data} name="rabbitmq" label="RabbitMQ" />
+        </div>
+      )}
+      <QueueNotes tasks={tasks} broker={broker} />
+      <Charts all={all} />
+      <div class="g12">
+        {tasks !== null || broker !== null ? (
+          <QueueCard all={all} />
+        ) : (
+          <SourceCard
+            {...BROKER}
+            id="queues"
+            title={m.queues}
+            class="c7"
+            none={m.queuesNotSetUp}
+            answer={isConfigured(rabbit) ? rabbit : celery}
+            height={180}
+          >
+            {() => null}
+          </SourceCard>
+        )}
+        <SourceCard
+          {...BROKER}
+          id="workers"
+          title={m.queueWorkers}
+          sub={(found) => ['Celery', found.broker ?? ''].filter(Boolean).join(' · ')}
+          class="c5"
+          none={m.queueNoWorkers}
+          isFlush
+          answer={celery}
+          height={180}
+        >
+          {(found) => <Workers rows={found.workers ?? []} />}
+        </SourceCard>
+      </div>
+      {hasCelery && <CeleryCards answer={celery} />}
+      {nodes.length > 0 && (
+        <section class="card" aria-labelledby="rabbit-nodes">
+          <header>
+            <h2 id="rabbit-nodes">{m.queueNodes}</h2>
+          </header>
+          <div class="b flush">
+            <Nodes rows={nodes} />
+          </div>
+        </section>
+      )}
+    </>
+  );
+}
+
+export function QueuesPage() {
+  return (
+    <Shell title={t.value.queues} ranges="any">
+      <Body key={`${param('celery') ?? ''} ${param('rabbitmq') ?? ''}`} />
+    </Shell>
+  );
+}
