@@ -3,21 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
 
 mod actions;
-mod celery;
-mod faults;
-mod online_users;
-mod redis;
-mod redis_link;
-mod checks;
-mod faults;
-mod postgres;
-mod rabbitmq;
 mod analytics;
-mod faults;
-mod sentry;
-mod uptime;
+mod celery;
+mod checks;
 mod cloudwatch;
 mod digitalocean;
 mod faults;
+mod online_users;
+mod postgres;
+mod rabbitmq;
 mod railway;
+mod redis;
+mod redis_link;
+mod sentry;
+mod uptime;
 mod vercel;

@@ -23,6 +23,7 @@ use farol_collector::{
     config::AccessSettings,
     ingest::Ingest,
     live::Live,
+    pull::Pull,
     push::{Push, feed},
     redis_link::{Config, Target},
     self_watch::Own,
@@ -97,10 +98,12 @@ impl House {
         let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&told), 10);
         let (shown, _) = mpsc::channel(feed::QUEUE_MAX);
         let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&told), shown);
+        let pull = Pull::new(&[], &store, START);
         let parts = Parts {
             store,
             live,
             services: Services::default(),
+            pull,
             push,
             ingest,
             access,
