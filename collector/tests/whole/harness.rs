@@ -60,6 +60,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
             hour: Duration::from_secs(730 * 86_400),
         },
         http: HttpSettings { connections_max: 100, listeners_max: 10 },
+        checks: Vec::new(),
     }
 }
 
