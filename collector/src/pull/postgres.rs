@@ -86,6 +86,7 @@ struct Postgres {
     cache: view::Cache,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of a row of `KINDS`, which others consume")]
 fn open(given: Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let url = given.needed_url("postgres://farol@db:5432/postgres")?;
@@ -124,7 +125,7 @@ impl Postgres {
         let mut reading = Reading::default();
         let statistics = self.gather(&session, base, &mut reading).await?;
         self.session = Some(session);
-        self.tell(&mut reading, statistics);
+        self.tell(&mut reading, &statistics);
         Ok(reading)
     }
 
@@ -180,11 +181,11 @@ impl Postgres {
         Ok(found)
     }
 
-    fn tell(&mut self, reading: &mut Reading, statistics: Statistics) {
+    fn tell(&mut self, reading: &mut Reading, statistics: &Statistics) {
         let rare = self.rare.as_ref().map(|(_, rare)| rare.clone()).unwrap_or_default();
         let recent = self.cache.follow(&statistics.totals);
-        let view = view::view(&statistics, &rare, self.cache.ratio());
-        view::measure(reading, &statistics, &view, recent);
+        let view = view::view(statistics, &rare, self.cache.ratio());
+        view::measure(reading, statistics, &view, recent);
         reading.describe("db.system.name", "postgresql");
         reading.describe("service.version", &view.version);
         reading.describe("server.address", &self.place.host);

@@ -61,6 +61,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         },
         http: HttpSettings { connections_max: 100, listeners_max: 10 },
         pull: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

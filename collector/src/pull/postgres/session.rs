@@ -1,6 +1,6 @@
 //! One session with a server: it is kept between polls, and ends with its handle.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::Arc};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
@@ -34,7 +34,7 @@ impl Session {
     /// # Errors
     /// [`PollError`] with what to do.
     pub(super) async fn open(place: &Place) -> Result<Self, PollError> {
-        let connecting = place.settings().connect(Encryption(place.tls.clone())).await;
+        let connecting = place.settings().connect(Encryption(Arc::clone(&place.tls))).await;
         let (client, connection) = connecting.map_err(|error| refused(&error, place))?;
         // What ends it is told by the statement that it ends.
         let moving = tokio::spawn(async move { drop(connection.await) });

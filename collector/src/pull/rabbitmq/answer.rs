@@ -167,14 +167,14 @@ impl Page {
         };
         let all = items.len();
         let (total, matching, pages) = (count("total_count", all), count("filtered_count", all), count("page_count", 1));
-        let queues: Vec<Queue> = items.into_iter().filter_map(Queue::read).collect();
+        let queues: Vec<Queue> = items.iter().filter_map(Queue::read).collect();
         // Some of a foreign shape are left out; all of them are no list of queues.
         if queues.is_empty() && all > 0 { Err(wrong()) } else { Ok(Self { queues, total, matching, pages }) }
     }
 }
 
 impl Queue {
-    fn read(value: Value) -> Option<Self> {
+    fn read(value: &Value) -> Option<Self> {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let count = |name: &str| value.get(name).and_then(number).filter(|count| *count >= 0.0);
         let rate = |name: &str| number(value.get("message_stats")?.get(name)?.get("rate")?).filter(|rate| *rate >= 0.0);
