@@ -92,7 +92,7 @@ async fn nonsense_on_the_channel_is_counted_and_does_no_harm() {
         server.tell(&["PUBLISH", "/1.celeryev/task.multi", message]);
     }
     watch.until("the note", |told| says(told, "5 event messages of the last hour could not be read")).await;
-    server.tell(&["SET", "celery", "not a list"]);
+    assert_eq!(server.cli(&["-n", "1"], &["SET", "celery", "not a list"]), "OK");
     let trouble = watch.until_trouble().await;
     assert_eq!(trouble.code, Code::BadAnswer, "{trouble:?}");
 }
