@@ -37,6 +37,9 @@ const CALLS_PER_S: f64 = 1.25;
 /// Most calls of one poll: 250 a minute are allowed, and the time of a poll is short.
 const CALLS_MAX: usize = 150;
 
+/// Largest answer of one call, in bytes. An hour of a hundred series is a fifth of it.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
 /// How far back is asked once history is there, in milliseconds.
 const WINDOW_MS: i64 = 900_000;
 
@@ -116,7 +119,8 @@ fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     if targets.is_empty() || targets.len() > TARGETS_MAX {
         return Err(format!("droplets and apps: write 1 to {TARGETS_MAX} such as {{ id = \"123456\", name = \"web\" }}"));
     }
-    let http = Http::new(given.url.as_deref().unwrap_or("https://api.digitalocean.com"), given.timeout, None)?;
+    let http = Http::new(given.url.as_deref().unwrap_or("https://api.digitalocean.com"), given.timeout, None)?
+        .body_max(ANSWER_BYTES_MAX);
     Ok(Box::new(DigitalOcean { http, token, targets, next: 0, interval: given.interval }))
 }
 
