@@ -4,7 +4,9 @@ mod credentials;
 mod moto;
 
 use farol_collector::pull::{At, Code, Instance, Reading};
-use farol_shared::catalog::{HOSTING_CPU_UTILIZATION, HOSTING_DISK_UTILIZATION, HOSTING_MEMORY_UTILIZATION, HOSTING_NETWORK_IO, HOSTING_VALUE};
+use farol_shared::catalog::{
+    HOSTING_CPU_UTILIZATION, HOSTING_DISK_UTILIZATION, HOSTING_MEMORY_UTILIZATION, HOSTING_NETWORK_IO, HOSTING_VALUE,
+};
 use farol_tests::fake::aws::{Aws, KEY, REGION, SECRET};
 use serde_json::Value;
 
@@ -50,7 +52,13 @@ async fn an_instance_has_its_load_memory_by_its_agent_and_an_hour_of_history() {
     aws.put("AWS/EC2", "NetworkIn", "Sum", id, &minutes(10, |_| 6_000.0));
     aws.put("AWS/EC2", "NetworkOut", "Sum", id, &minutes(10, |_| 600.0));
     // The agent publishes with more dimensions than the instance's id: asking by that alone would find nothing.
-    aws.put("CWAgent", "mem_used_percent", "Average", "ImageId=ami-1,InstanceId=i-1,InstanceType=t3.micro", &minutes(5, |_| 40.0));
+    aws.put(
+        "CWAgent",
+        "mem_used_percent",
+        "Average",
+        "ImageId=ami-1,InstanceId=i-1,InstanceType=t3.micro",
+        &minutes(5, |_| 40.0),
+    );
     let disk = |path: &str| format!("InstanceId=i-1,device=nvme0n1p1,fstype=ext4,path={path}");
     aws.put("CWAgent", "disk_used_percent", "Average", &disk("/"), &minutes(5, |_| 70.0));
     aws.put("CWAgent", "disk_used_percent", "Average", &disk("/boot"), &minutes(5, |_| 10.0));

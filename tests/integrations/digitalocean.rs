@@ -11,7 +11,9 @@ use crate::faults::{self, NOW, instance, poll};
 const NOW_S: i64 = NOW.now_ms / 1_000;
 
 fn toml(url: &str) -> String {
-    format!("url = '{url}'\ntoken = '{TOKEN}'\ndroplets = [{{ id = '123', name = 'web' }}]\napps = [{{ id = 'a-1', name = 'shop' }}]")
+    format!(
+        "url = '{url}'\ntoken = '{TOKEN}'\ndroplets = [{{ id = '123', name = 'web' }}]\napps = [{{ id = 'a-1', name = 'shop' }}]"
+    )
 }
 
 fn open(ocean: &DigitalOcean) -> Instance {

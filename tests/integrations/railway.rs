@@ -61,8 +61,11 @@ async fn services_have_their_load_against_their_limits_and_an_hour_of_history() 
     assert!(shown["network_out"].is_null());
     // Every minute of the hour has a rate but the one in which the counter began anew.
     let network = |(metric, _): &(String, _)| metric == HOSTING_NETWORK_IO.name;
-    let rates: Vec<f64> =
-        reading.earlier.values().flat_map(|values| values.iter().filter(|(key, _)| network(key)).map(|(_, (_, value))| *value)).collect();
+    let rates: Vec<f64> = reading
+        .earlier
+        .values()
+        .flat_map(|values| values.iter().filter(|(key, _)| network(key)).map(|(_, (_, value))| *value))
+        .collect();
     assert!(rates.len() == 57 && rates.iter().all(|rate| (rate - 10_000.0).abs() < 1e-3), "{} {rates:?}", rates.len());
     // A service without data is shown with the reason.
     assert!(target(&reading, "idle")["reason"].as_str().unwrap().contains("no data"));
@@ -83,7 +86,8 @@ async fn services_have_their_load_against_their_limits_and_an_hour_of_history() 
 async fn an_account_s_token_is_sent_as_a_bearer_with_the_ids() {
     let railway = with_load().await;
     let url = railway.fake.url();
-    let account = format!("url = '{url}'\ntoken = '{TOKEN}'\nproject = 'project-1'\nenvironment = 'environment-1'\nservices = ['web']");
+    let account =
+        format!("url = '{url}'\ntoken = '{TOKEN}'\nproject = 'project-1'\nenvironment = 'environment-1'\nservices = ['web']");
     let reading = poll(&mut instance("railway", &account)).await.unwrap();
     assert_eq!(reading.snapshots["infra"]["targets"].as_array().unwrap().len(), 1);
     let elsewhere = account.replace("project-1", "project-2");

@@ -34,7 +34,10 @@ async fn production_is_what_was_finished_last_and_there_is_no_cpu() {
     let limit = reading.rate_limit.unwrap();
     assert_eq!((limit.limit, limit.remaining, limit.reset_at), (Some(500), Some(499), Some(1_795_237_700_000)));
     let line = &vercel.calls()[0].line;
-    assert!(line.contains("projectId=prj_shop") && line.contains("target=production") && line.contains("teamId=team_acme"), "{line}");
+    assert!(
+        line.contains("projectId=prj_shop") && line.contains("target=production") && line.contains("teamId=team_acme"),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -47,4 +50,11 @@ async fn one_project_that_is_not_there_does_not_hide_the_other() {
     let other = toml(&vercel.url(), "'prj_shop'").replace(TOKEN, "s3cr3t-other");
     let told = poll(&mut instance("vercel", &other)).await.unwrap_err();
     assert!(told.code == Code::Auth && !told.message.contains("s3cr3t"), "{told}");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_is_waited_for_until_its_end() {
+    let vercel = start().await;
+    let told = poll(&mut open(&vercel.url(), "'prj_busy'")).await.unwrap_err();
+    assert_eq!((told.code, told.retry_after), (Code::Limited, Some(std::time::Duration::from_secs(30))), "{told}");
 }

@@ -20,7 +20,7 @@ use self::{
 use super::{
     At, Code, Given, Group, Integration, Kind, KindOption, PollError, Polling, Reading,
     http::{Answer, Http},
-    infra::{self, Gap, Infra, Moment},
+    infra::{self, Gap, Infra, Moment, Points},
 };
 
 pub use credentials::Around;
@@ -93,7 +93,8 @@ struct Config {
 /// Says which key is wrong, and how.
 pub fn open(given: &Given, around: Around) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
-    let region = config.region.clone().or_else(|| ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| around.vars.var(name)));
+    let region =
+        config.region.clone().or_else(|| ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| around.vars.var(name)));
     let region = region.ok_or("region is missing: write one such as \"sa-east-1\"")?;
     if !(1..=32).contains(&region.len()) || !region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
         return Err("region is none: write one such as \"sa-east-1\"".to_owned());
@@ -106,9 +107,14 @@ pub fn open(given: &Given, around: Around) -> Result<Box<dyn Integration>, Strin
     }
     let (mut targets, mut queries) = (Vec::new(), Vec::new());
     for (number, written) in config.targets.iter().enumerate() {
-        let (watched, asked) = target::check(number, written).map_err(|wrong| format!("targets, number {}: {wrong}", number + 1))?;
+        let (watched, asked) =
+            target::check(number, written).map_err(|wrong| format!("targets, number {}: {wrong}", number + 1))?;
         if targets.iter().any(|other: &Watched| other.name == watched.name) && written_is_machine(&watched) {
-            return Err(format!("targets, number {}: another one is called {} already: give it a name", number + 1, watched.name));
+            return Err(format!(
+                "targets, number {}: another one is called {} already: give it a name",
+                number + 1,
+                watched.name
+            ));
         }
         targets.push(watched);
         queries.extend(asked);
@@ -193,7 +199,8 @@ impl Asking<'_> {
             moment: self.moment,
         };
         let authorization = signed.authorization(self.keys);
-        let mut call = self.http.post("/").header("content-type", kind).header("x-amz-date", &time).header("x-amz-target", &target);
+        let mut call =
+            self.http.post("/").header("content-type", kind).header("x-amz-date", &time).header("x-amz-target", &target);
         if let Some(token) = &self.keys.token {
             call = call.header("x-amz-security-token", token.reveal());
         }
@@ -314,7 +321,7 @@ async fn look_up_due(asking: &Asking<'_>, queries: &mut [Query], now_ms: i64) ->
 /// Gives each query what came of it, of all pages together: the last page says how it ended.
 fn take(queries: &mut [Query], asked: &[usize], read: metric_data::Read, now_ms: i64) {
     let is_cut = read.next.is_some();
-    let mut came: BTreeMap<usize, (Vec<(i64, f64)>, Option<Trouble>)> = BTreeMap::new();
+    let mut came: BTreeMap<usize, (Points, Option<Trouble>)> = BTreeMap::new();
     for one in read.came {
         let entry = came.entry(one.number).or_default();
         entry.0.extend(one.points);

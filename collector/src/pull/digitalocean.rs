@@ -37,6 +37,9 @@ const CALLS_PER_S: f64 = 1.25;
 /// Most calls of one poll: 250 a minute are allowed, and the time of a poll is short.
 const CALLS_MAX: usize = 150;
 
+/// Largest answer of one call, in bytes. An hour of a hundred series is a fifth of it.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
 /// How far back is asked once history is there, in milliseconds.
 const WINDOW_MS: i64 = 900_000;
 
@@ -53,12 +56,20 @@ pub const KIND: Kind = Kind {
     timeout: Duration::from_secs(20),
     secrets: &["token"],
     options: &[
-        KindOption { key: "token", default: "needed", meaning: "Access token with the scopes monitoring:read, and app:read for apps." },
+        KindOption {
+            key: "token",
+            default: "needed",
+            meaning: "Access token with the scopes monitoring:read, and app:read for apps.",
+        },
         KindOption { key: "droplets", default: "none", meaning: "Droplets: { id = \"123\", name = \"web\" }." },
-        KindOption { key: "apps", default: "none", meaning: "Apps of the App Platform: { id = \"uuid\", name = \"shop\" }. With droplets up to 50." },
+        KindOption {
+            key: "apps",
+            default: "none",
+            meaning: "Apps of the App Platform: { id = \"uuid\", name = \"shop\" }. With droplets up to 50.",
+        },
     ],
     snippet: "[[digitalocean]]\nname = \"digitalocean\"\ntoken_env = \"DIGITALOCEAN_TOKEN\"\ndroplets = [{ id = \"123456\", name = \"web\" }]\n",
-    open,
+    open: |given| open(&given),
 };
 
 #[derive(Deserialize)]
@@ -87,14 +98,15 @@ struct DigitalOcean {
     interval: Duration,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let token = config.token.ok_or("token is missing: write token_file or token_env")?;
     let droplets = config.droplets.into_iter().map(|written| (What::Droplet, written));
     let apps = config.apps.into_iter().map(|written| (What::App, written));
     let mut targets: Vec<Known> = Vec::new();
     for (what, written) in droplets.chain(apps) {
-        let is_id = !written.id.is_empty() && written.id.len() <= 64 && written.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let is_id =
+            !written.id.is_empty() && written.id.len() <= 64 && written.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !is_id {
             return Err("an id is none: a droplet's is a number, an app's a UUID; both stand in their addresses".to_owned());
         }
@@ -107,7 +119,8 @@ fn open(given: Given) -> Result<Box<dyn Integration>, String> {
     if targets.is_empty() || targets.len() > TARGETS_MAX {
         return Err(format!("droplets and apps: write 1 to {TARGETS_MAX} such as {{ id = \"123456\", name = \"web\" }}"));
     }
-    let http = Http::new(given.url.as_deref().unwrap_or("https://api.digitalocean.com"), given.timeout, None)?;
+    let http = Http::new(given.url.as_deref().unwrap_or("https://api.digitalocean.com"), given.timeout, None)?
+        .body_max(ANSWER_BYTES_MAX);
     Ok(Box::new(DigitalOcean { http, token, targets, next: 0, interval: given.interval }))
 }
 
@@ -160,9 +173,12 @@ impl DigitalOcean {
         turn.iter().flat_map(|number| of(*number)).collect()
     }
 
-    async fn ask(&self, question: Question) -> (usize, &'static str, Result<Answer, PollError>) {
-        let answer = self.http.get(&question.path).bearer(&self.token).query(&question.query).send().await;
-        (question.target, question.part, answer)
+    async fn ask(&self, question: Question, at: &At) -> (usize, &'static str, Result<Answer, PollError>) {
+        let answer = self.http.get(&question.path).bearer(&self.token).query(&question.query).send_any().await;
+        let is_well = |answer: Answer| {
+            if answer.status == 200 { Ok(answer) } else { Err(infra::refusal(&answer, "ratelimit", at.now_ms)) }
+        };
+        (question.target, question.part, answer.and_then(is_well))
     }
 
     async fn read(&mut self, at: &At) -> Result<Reading, PollError> {
@@ -170,7 +186,8 @@ impl DigitalOcean {
         let questions = self.questions(&turn, at);
         let asked = {
             let this = &*self;
-            let answers: Vec<_> = stream::iter(questions).map(|question| this.ask(question)).buffer_unordered(CALLS_AT_ONCE).collect().await;
+            let answers: Vec<_> =
+                stream::iter(questions).map(|question| this.ask(question, at)).buffer_unordered(CALLS_AT_ONCE).collect().await;
             answers
         };
         let (mut reading, mut failed, mut is_any) = (Reading::default(), None, false);
@@ -185,7 +202,10 @@ impl DigitalOcean {
                 Ok(()) => is_any = true,
                 Err(error) => {
                     target.failed(part, &error);
-                    reading.missing("targets", PollError { message: format!("{}: {}", target.name, error.message), ..error.clone() });
+                    reading.missing(
+                        "targets",
+                        PollError { message: format!("{}: {}", target.name, error.message), ..error.clone() },
+                    );
                     failed.get_or_insert(error);
                 }
             }
@@ -200,7 +220,8 @@ impl DigitalOcean {
     fn show(&mut self, reading: &mut Reading, turn: &[usize], at: &At) {
         let mut infra = Infra { provider: "DigitalOcean".to_owned(), ..Infra::default() };
         let rounds = self.targets.len().div_ceil(turn.len().max(1));
-        let round_ms = i64::try_from(self.interval.as_millis()).unwrap_or_default().saturating_mul(i64::try_from(rounds).unwrap_or(1));
+        let round_ms =
+            i64::try_from(self.interval.as_millis()).unwrap_or_default().saturating_mul(i64::try_from(rounds).unwrap_or(1));
         for target in &mut self.targets {
             let after_ms = target.gap.after(at);
             let mut writer = Writer { reading, now_ms: at.now_ms, after_ms, fresh_ms: FRESH_MS + round_ms };
@@ -215,7 +236,8 @@ impl DigitalOcean {
         let known = infra.targets.iter().filter(|target: &&Target| !target.is_blank()).count();
         reading.say(format!("{known} of {} targets have data", infra.targets.len()));
         if turn.len() < self.targets.len() {
-            reading.say(format!("5,000 calls an hour are not enough to ask all at once: each target is asked every {rounds} polls"));
+            reading
+                .say(format!("5,000 calls an hour are not enough to ask all at once: each target is asked every {rounds} polls"));
         }
         reading.describe("cloud.provider", "digitalocean");
         reading.snapshot("infra", &infra);

@@ -3,13 +3,13 @@
 //! A provider's points are minutes old. The newest one is the value now, as long as it is fresh; older ones fill the history
 //! in that is missing: the last hour at the start, and what a failure left out.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use std::time::Duration;
 
 use farol_shared::{catalog, metric::Metric};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
-use super::{At, PollError, Reading, http::Answer, reading::RateLimit};
+use super::{At, Code, PollError, Reading, http::Answer, reading::RateLimit};
 pub use calendar::Moment;
 
 mod calendar;
@@ -25,6 +25,9 @@ pub const TARGETS_MAX: usize = 100;
 
 /// Most deployments that are shown.
 pub const DEPLOYMENTS_MAX: usize = 20;
+
+/// Longest wait for the end of a provider's window.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
 
 /// Longest name that is shown, in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -247,6 +250,16 @@ pub fn share(used: f64, limit: f64) -> Option<f64> {
     (limit > 0.0).then(|| used / limit).filter(|share| share.is_finite() && *share >= 0.0)
 }
 
+/// What is used of a limit that is told more rarely: each point against the newest limit before it, else the first.
+#[must_use]
+pub fn against(used: &[(i64, f64)], limits: &[(i64, f64)]) -> Points {
+    let limit = |time: i64| {
+        let after = limits.partition_point(|(told, _)| *told <= time);
+        limits.get(after.saturating_sub(1)).map(|(_, limit)| *limit)
+    };
+    used.iter().filter_map(|(time, used)| Some((*time, share(*used, limit(*time)?)?))).collect()
+}
+
 /// How fast a counter grew from point to point. Where it fell, it began anew: that stretch is unknown.
 #[must_use]
 pub fn rates(counter: &[(i64, f64)]) -> Points {
@@ -291,6 +304,18 @@ pub fn rate_limit(answer: &Answer, prefix: &str) -> Option<RateLimit> {
     (limit != RateLimit::default()).then_some(limit)
 }
 
+/// What an answer that is no success means. One that was asked too often and is not told to wait waits until the window's end.
+#[must_use]
+pub fn refusal(answer: &Answer, prefix: &str, now_ms: i64) -> PollError {
+    let error = answer.refusal();
+    if error.code != Code::Limited || error.retry_after.is_some() {
+        return error;
+    }
+    let left_ms = rate_limit(answer, prefix).and_then(|limit| limit.reset_at?.checked_sub(now_ms));
+    let wait = left_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| Duration::from_millis(ms).min(WAIT_MAX));
+    PollError { retry_after: wait, ..error }
+}
+
 /// An answer read as JSON, whatever its content type says.
 ///
 /// # Errors
@@ -321,6 +346,9 @@ mod tests {
     fn only_points_of_the_same_time_go_together() {
         let (used, limit) = ([(1, 1.0), (2, 2.0), (4, 4.0)], [(2, 4.0), (3, 4.0), (4, 0.0)]);
         assert_eq!(together(&used, &limit, share), [(2, 0.5)]);
+        // A limit that is told once holds before and after.
+        assert_eq!(against(&used, &[(2, 4.0), (3, 8.0)]), [(1, 0.25), (2, 0.5), (4, 0.5)]);
+        assert!(against(&used, &[]).is_empty());
     }
 
     #[test]

@@ -35,15 +35,8 @@ const FRESH_MS: i64 = 300_000;
 const NAMES_HOLD_MS: i64 = 3_600_000;
 
 /// What is asked of each service.
-const MEASUREMENTS: &[&str] = &[
-    "CPU_USAGE",
-    "CPU_LIMIT",
-    "MEMORY_USAGE_GB",
-    "MEMORY_LIMIT_GB",
-    "NETWORK_RX_GB",
-    "NETWORK_TX_GB",
-    "DISK_USAGE_GB",
-];
+const MEASUREMENTS: &[&str] =
+    &["CPU_USAGE", "CPU_LIMIT", "MEMORY_USAGE_GB", "MEMORY_LIMIT_GB", "NETWORK_RX_GB", "NETWORK_TX_GB", "DISK_USAGE_GB"];
 
 const METRICS: &str = "query Metrics($projectId: String, $environmentId: String, $startDate: DateTime!, $endDate: DateTime, \
     $measurements: [MetricMeasurement!]!, $sampleRateSeconds: Int, $groupBy: [MetricTag!]) { metrics(projectId: $projectId, \
@@ -69,13 +62,17 @@ pub const KIND: Kind = Kind {
             default: "",
             meaning: "Token of a project's environment (Project, Settings, Tokens): the least right, and no ids are needed.",
         },
-        KindOption { key: "token", default: "", meaning: "Token of an account or workspace instead; then project and environment are needed." },
+        KindOption {
+            key: "token",
+            default: "",
+            meaning: "Token of an account or workspace instead; then project and environment are needed.",
+        },
         KindOption { key: "project", default: "of the project token", meaning: "Id of the project." },
         KindOption { key: "environment", default: "of the project token", meaning: "Id of the environment." },
         KindOption { key: "services", default: "all", meaning: "Ids or names of the services to show." },
     ],
     snippet: "[[railway]]\nname = \"railway\"\nproject_token_env = \"RAILWAY_TOKEN\"\n",
-    open,
+    open: |given| open(&given),
 };
 
 #[derive(Deserialize)]
@@ -111,7 +108,7 @@ struct Railway {
     known: Option<(i64, Place, BTreeMap<String, String>)>,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let token = match (config.project_token, config.token) {
         (Some(token), None) => Token::Project(token),
@@ -151,7 +148,11 @@ impl Railway {
         };
         let answer = call.send_any().await?;
         // GraphQL over HTTP may tell its errors with 400, too.
-        if answer.status == 200 || (answer.status == 400 && answer.body.starts_with(b"{\"errors\"")) { Ok(answer) } else { Err(answer.refusal()) }
+        if answer.status == 200 || (answer.status == 400 && answer.body.starts_with(b"{\"errors\"")) {
+            Ok(answer)
+        } else {
+            Err(answer.refusal())
+        }
     }
 
     async fn place(&mut self, now_ms: i64) -> Result<(Place, BTreeMap<String, String>), PollError> {
@@ -209,8 +210,16 @@ impl Railway {
         answer::deployments(&answer.body, names)
     }
 
-    fn show(&self, reading: &mut Reading, found: &Found, names: &BTreeMap<String, String>, at: &At, after_ms: i64) -> Vec<Target> {
-        let is_wanted = |id: &str, name: &str| self.services.is_empty() || self.services.iter().any(|one| one == id || one == name);
+    fn show(
+        &self,
+        reading: &mut Reading,
+        found: &Found,
+        names: &BTreeMap<String, String>,
+        at: &At,
+        after_ms: i64,
+    ) -> Vec<Target> {
+        let is_wanted =
+            |id: &str, name: &str| self.services.is_empty() || self.services.iter().any(|one| one == id || one == name);
         // Every service that exists is shown, also one without data; and data of one that has no name yet by its id.
         let mut all: BTreeMap<&str, &str> = names.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
         found.keys().for_each(|id| _ = all.entry(id).or_insert(id));
@@ -230,7 +239,7 @@ fn service(writer: &mut Writer<'_>, name: &str, course: Option<&Course>) -> Targ
     (target.cpu_used, target.cpu_limit) = (latest("CPU_USAGE"), latest("CPU_LIMIT"));
     (target.memory_used, target.memory_limit) = (latest("MEMORY_USAGE_GB"), latest("MEMORY_LIMIT_GB"));
     let disk = latest("DISK_USAGE_GB");
-    let ratio = |used, limit| infra::together(course.of(used), course.of(limit), infra::share);
+    let ratio = |used, limit| infra::against(course.of(used), course.of(limit));
     writer.cpu(&mut target, &ratio("CPU_USAGE", "CPU_LIMIT"));
     writer.memory(&mut target, &ratio("MEMORY_USAGE_GB", "MEMORY_LIMIT_GB"));
     writer.network(&mut target, &infra::rates(course.of("NETWORK_RX_GB")), &infra::rates(course.of("NETWORK_TX_GB")));

@@ -37,7 +37,7 @@ pub const KIND: Kind = Kind {
         KindOption { key: "projects", default: "needed", meaning: "Ids of projects, prj_..., up to 20." },
     ],
     snippet: "[[vercel]]\nname = \"vercel\"\ntoken_env = \"VERCEL_TOKEN\"\nprojects = [\"prj_...\"]\n",
-    open,
+    open: |given| open(&given),
 };
 
 #[derive(Deserialize)]
@@ -56,7 +56,7 @@ struct Vercel {
     projects: Vec<String>,
 }
 
-fn open(given: Given) -> Result<Box<dyn Integration>, String> {
+fn open(given: &Given) -> Result<Box<dyn Integration>, String> {
     let config: Config = given.read()?;
     let token = config.token.ok_or("token is missing: write token_file or token_env")?;
     if config.projects.is_empty() || config.projects.len() > PROJECTS_MAX {
@@ -77,19 +77,19 @@ impl Integration for Vercel {
 }
 
 impl Vercel {
-    async fn ask(&self, project: &str) -> Result<Answer, PollError> {
+    async fn ask(&self, project: &str, at: &At) -> Result<Answer, PollError> {
         let mut query = vec![("projectId", project), ("limit", "20"), ("target", "production")];
         query.extend(self.team.as_deref().map(|team| ("teamId", team)));
         let answer = self.http.get("/v6/deployments").bearer(&self.token).query(&query).send_any().await?;
-        if answer.status == 200 { Ok(answer) } else { Err(refusal(&answer)) }
+        if answer.status == 200 { Ok(answer) } else { Err(refusal(&answer, at)) }
     }
 
-    async fn read(&mut self, _at: &At) -> Result<Reading, PollError> {
+    async fn read(&mut self, at: &At) -> Result<Reading, PollError> {
         let mut reading = Reading::default();
         let mut infra = Infra { provider: "Vercel".to_owned(), ..Infra::default() };
         let (mut failed, mut answered) = (None, 0_usize);
         for project in &self.projects {
-            let asked = match self.ask(project).await {
+            let asked = match self.ask(project, at).await {
                 Ok(answer) => {
                     reading.rate_limit = infra::rate_limit(&answer, "x-ratelimit");
                     parse(&answer.body)
@@ -122,11 +122,14 @@ impl Vercel {
     }
 }
 
-/// What a refusal means. Vercel tells its rate limit by the time of its end.
-fn refusal(answer: &Answer) -> PollError {
-    let error = answer.refusal();
+/// What a refusal means.
+fn refusal(answer: &Answer, at: &At) -> PollError {
+    let error = infra::refusal(answer, "x-ratelimit", at.now_ms);
     match answer.status {
-        404 => PollError { message: "Vercel does not know the project: check its id, and team when it belongs to one".to_owned(), ..error },
+        404 => PollError {
+            message: "Vercel does not know the project: check its id, and team when it belongs to one".to_owned(),
+            ..error
+        },
         _ => error,
     }
 }

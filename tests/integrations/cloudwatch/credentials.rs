@@ -61,10 +61,12 @@ async fn a_profile_of_the_files_of_the_command_line_is_read_and_read_again() {
     let mut one = open(&aws, "profile = 'prod'", &vars);
     let told = poll_at(&mut one, NOW.now_ms).await.unwrap_err();
     assert!(told.code == Code::Auth && told.message.contains("profile prod is not in"), "{told}");
-    std::fs::write(dir.join("credentials"), format!("[prod]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")).unwrap();
+    std::fs::write(dir.join("credentials"), format!("[prod]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"))
+        .unwrap();
     poll_at(&mut one, NOW.now_ms).await.unwrap();
     // The default profile serves who names none.
-    std::fs::write(dir.join("config"), format!("[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")).unwrap();
+    std::fs::write(dir.join("config"), format!("[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"))
+        .unwrap();
     poll_at(&mut open(&aws, "", &vars), NOW.now_ms).await.unwrap();
     assert_eq!(used(&aws), [KEY, KEY]);
 }
@@ -107,7 +109,8 @@ async fn a_container_s_full_address_is_asked_with_its_token_and_only_when_it_is_
     let token = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
     poll_at(&mut open(&aws, "", &[full, token]), NOW.now_ms).await.unwrap();
     poll_at(&mut open(&aws, "", &[full, ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-t0ken")]), NOW.now_ms).await.unwrap();
-    let wrong = poll_at(&mut open(&aws, "", &[full, ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "other")]), NOW.now_ms).await.unwrap_err();
+    let wrong =
+        poll_at(&mut open(&aws, "", &[full, ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "other")]), NOW.now_ms).await.unwrap_err();
     assert!(wrong.message.contains("status 400") && !wrong.message.contains("s3cr3t"), "{wrong}");
     let far = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://keys.example/s3cr3t")];
     let told = poll_at(&mut open(&aws, "", &far), NOW.now_ms).await.unwrap_err();

@@ -105,14 +105,23 @@ impl Aws {
     }
 
     /// The same with a status of its own.
-    pub fn put_as(&self, namespace: &str, metric: &str, stat: &str, dimensions: &str, points: &[(i64, f64)], status: &'static str) {
+    pub fn put_as(
+        &self,
+        namespace: &str,
+        metric: &str,
+        stat: &str,
+        dimensions: &str,
+        points: &[(i64, f64)],
+        status: &'static str,
+    ) {
         let named = [namespace, metric, stat, dimensions].map(str::to_owned).into();
         self.held().series.insert(named, (points.to_vec(), status));
     }
 
     /// How many calls of an operation came.
     pub fn count(&self, operation: &str) -> usize {
-        let is_it = |headers: &HeaderMap| headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(operation));
+        let is_it =
+            |headers: &HeaderMap| headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(operation));
         self.fake.calls().iter().filter(|call| is_it(&call.headers)).count()
     }
 }
@@ -189,7 +198,9 @@ fn flat(dimensions: &Value) -> String {
 fn list(held: &Held, asked: &Value) -> Value {
     let wanted = flat(&asked["Dimensions"]);
     let is_it = |(namespace, metric, _, dimensions): &&Named| {
-        asked["Namespace"] == namespace.as_str() && asked["MetricName"] == metric.as_str() && dimensions.split(',').any(|pair| pair == wanted)
+        asked["Namespace"] == namespace.as_str()
+            && asked["MetricName"] == metric.as_str()
+            && dimensions.split(',').any(|pair| pair == wanted)
     };
     let metric = |(namespace, metric, _, dimensions): &Named| {
         let pairs = dimensions.split(',').filter_map(|pair| pair.split_once('='));
@@ -233,7 +244,10 @@ fn verify(held: &Held, headers: &HeaderMap, body: &[u8]) -> Result<(), (&'static
     }
     if hex(&mac(&key, format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}").as_bytes())) != signature {
         // As AWS does, with the whole request in the text.
-        return Err(("SignatureDoesNotMatch", format!("The request signature we calculated does not match. Should have been {request}")));
+        return Err((
+            "SignatureDoesNotMatch",
+            format!("The request signature we calculated does not match. Should have been {request}"),
+        ));
     }
     Ok(())
 }
@@ -249,7 +263,8 @@ fn hex(bytes: &[u8]) -> String {
 /// Gives new keys, which CloudWatch knows from then on.
 fn give(held: &mut Held) -> Value {
     held.given += 1;
-    let (id, secret, token) = (format!("ASIA{}", held.given), format!("s3cr3t-{}", held.given), format!("s3cr3t-token-{}", held.given));
+    let (id, secret, token) =
+        (format!("ASIA{}", held.given), format!("s3cr3t-{}", held.given), format!("s3cr3t-token-{}", held.given));
     held.keys.insert(id.clone(), (secret.clone(), Some(token.clone())));
     json!({ "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": id, "SecretAccessKey": secret, "Token": token, "Expiration": held.expires })
 }
@@ -261,7 +276,8 @@ async fn container(State(held): State<Shared>, Path(id): Path<String>, headers: 
     }
     let is_allowed = headers.get("authorization").is_none_or(|token| token == "container-t0ken");
     if id != "guid-s3cr3t" || !is_allowed {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "code": "InvalidId", "message": format!("no such id {id}") }))).into_response();
+        return (StatusCode::BAD_REQUEST, Json(json!({ "code": "InvalidId", "message": format!("no such id {id}") })))
+            .into_response();
     }
     Json(give(&mut held)).into_response()
 }

@@ -71,7 +71,8 @@ async fn metrics(
     }
     let of = |name: &str| asked.get(name).map(String::as_str).unwrap_or_default();
     let (Ok(start), Ok(end)) = (of("start").parse::<i64>(), of("end").parse::<i64>()) else {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "id": "bad_request", "message": "start and end are required" }))).into_response();
+        return (StatusCode::BAD_REQUEST, Json(json!({ "id": "bad_request", "message": "start and end are required" })))
+            .into_response();
     };
     let id = if kind == "droplet" { of("host_id") } else { of("app_id") };
     let known = matches!((kind.as_str(), id), ("droplet", "123") | ("apps", "a-1"));

@@ -91,7 +91,8 @@ async fn answer(State(held): State<Arc<Mutex<Held>>>, headers: HeaderMap, Json(a
 }
 
 fn metrics(held: &Held, variables: &Value) -> Vec<Value> {
-    let is_asked = |measurement: &str| variables["measurements"].as_array().is_some_and(|all| all.iter().any(|one| one == measurement));
+    let is_asked =
+        |measurement: &str| variables["measurements"].as_array().is_some_and(|all| all.iter().any(|one| one == measurement));
     let row = |(measurement, service, points): &Row| {
         let values: Vec<Value> = points.iter().map(|(ts, value)| json!({ "ts": ts, "value": value })).collect();
         json!({ "measurement": measurement, "tags": { "serviceId": service }, "values": values })

@@ -16,8 +16,8 @@ use super::Fake;
 /// The token.
 pub const TOKEN: &str = "s3cr3t-vercel";
 
-/// Starts it with one project, `prj_shop`, that has a deployment being built, one ready and one that failed; and an empty one,
-/// `prj_new`.
+/// Starts it with one project, `prj_shop`, that has a deployment being built, one ready and one that failed; an empty one,
+/// `prj_new`; and one whose limit is used up until 1795237710, `prj_busy`.
 pub async fn start() -> Fake {
     Fake::start(Router::new().route("/v6/deployments", get(deployments))).await
 }
@@ -43,8 +43,13 @@ async fn deployments(headers: HeaderMap, Query(asked): Query<BTreeMap<String, St
             one("a", "ERROR", 1_795_236_000_000),
         ],
         Some("prj_new") => Vec::new(),
+        Some("prj_busy") => {
+            let limited = refused(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests");
+            return ([("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795237710")], limited).into_response();
+        }
         _ => return refused(StatusCode::NOT_FOUND, "not_found", "Project not found"),
     };
     let limits = [("x-ratelimit-limit", "500"), ("x-ratelimit-remaining", "499"), ("x-ratelimit-reset", "1795237700")];
-    (limits, Json(json!({ "deployments": found, "pagination": { "count": found.len(), "next": null, "prev": null } }))).into_response()
+    (limits, Json(json!({ "deployments": found, "pagination": { "count": found.len(), "next": null, "prev": null } })))
+        .into_response()
 }

@@ -57,11 +57,7 @@ impl Around {
     /// The process's environment and AWS' own addresses.
     #[must_use]
     pub fn machine() -> Self {
-        Self {
-            vars: Arc::new(Environment),
-            container_url: CONTAINER_URL.to_owned(),
-            instance_url: INSTANCE_URL.to_owned(),
-        }
+        Self { vars: Arc::new(Environment), container_url: CONTAINER_URL.to_owned(), instance_url: INSTANCE_URL.to_owned() }
     }
 }
 
@@ -131,7 +127,8 @@ impl Wallet {
         if let Some(keys) = self.usual_profile().await? {
             return Ok(keys);
         }
-        let left_ms = self.kept.as_ref().and_then(|keys| keys.expires_ms).map_or(i64::MIN, |expires| expires.saturating_sub(now_ms));
+        let left_ms =
+            self.kept.as_ref().and_then(|keys| keys.expires_ms).map_or(i64::MIN, |expires| expires.saturating_sub(now_ms));
         if let Some(keys) = self.kept.as_ref().filter(|_| left_ms > RENEW_BEFORE_MS) {
             return Ok(keys.clone());
         }
@@ -229,15 +226,15 @@ impl Wallet {
         let http = endpoint(&self.around.instance_url)?;
         let ask = |method: Method, path: &str| http.call(method, &format!("/latest/{path}"));
         let token = ask(Method::PUT, "api/token").header("x-aws-ec2-metadata-token-ttl-seconds", "21600").send().await;
-        let token = Secret::new(&text(&token.map_err(no_credentials)?)?);
+        let token = Secret::new(&text(&token.map_err(|error| no_credentials(&error))?)?);
         let with_token = |call: Call| call.header("x-aws-ec2-metadata-token", token.reveal());
         let roles = "meta-data/iam/security-credentials/";
-        let answer = with_token(ask(Method::GET, roles)).send_any().await.map_err(no_credentials)?;
+        let answer = with_token(ask(Method::GET, roles)).send_any().await.map_err(|error| no_credentials(&error))?;
         if answer.status == 404 {
             return Err(PollError::auth("the instance has no role: give it one, or write access_key_id and secret_access_key"));
         }
         if answer.status != 200 {
-            return Err(no_credentials(answer.refusal()));
+            return Err(no_credentials(&answer.refusal()));
         }
         let role = text(&answer)?.lines().next().unwrap_or_default().trim().to_owned();
         let is_role = |role: &str| {
@@ -246,7 +243,8 @@ impl Wallet {
         if !is_role(&role) || role.chars().all(|c| c == '.') {
             return Err(PollError::bad_answer("the instance's metadata names no role"));
         }
-        let answer = with_token(ask(Method::GET, &format!("{roles}{role}"))).send().await.map_err(no_credentials)?;
+        let answer =
+            with_token(ask(Method::GET, &format!("{roles}{role}"))).send().await.map_err(|error| no_credentials(&error))?;
         parse(&answer.body)
     }
 }
@@ -264,13 +262,13 @@ fn reason(error: &PollError) -> String {
     error.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"))
 }
 
-fn no_credentials(error: PollError) -> PollError {
+fn no_credentials(error: &PollError) -> PollError {
     let message = format!(
         "no credentials: the instance's metadata gives none ({}). Write access_key_id and secret_access_key, a profile, or \
          give the machine a role; in a container on EC2 the hop limit of the metadata must be 2",
-        reason(&error)
+        reason(error)
     );
-    PollError { message, ..error }
+    PollError { message, ..error.clone() }
 }
 
 /// Whether credentials may come from an address: with TLS from anywhere, else from this machine or AWS' own addresses only.
@@ -330,7 +328,8 @@ mod tests {
 
     #[test]
     fn an_answer_without_keys_is_refused_and_secrets_are_not_shown() {
-        let keys = parse(br#"{"AccessKeyId":"A","SecretAccessKey":"s3cr3t","Token":"t0ken","Expiration":"2026-11-21T05:07:06Z"}"#);
+        let keys =
+            parse(br#"{"AccessKeyId":"A","SecretAccessKey":"s3cr3t","Token":"t0ken","Expiration":"2026-11-21T05:07:06Z"}"#);
         let keys = keys.unwrap();
         assert_eq!(keys.expires_ms, Some(1_795_237_626_000));
         assert!(!format!("{keys:?}").contains("s3cr3t") && !format!("{keys:?}").contains("t0ken"));

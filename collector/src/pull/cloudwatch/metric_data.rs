@@ -156,7 +156,6 @@ pub(super) fn parse(body: &[u8]) -> Result<Read, PollError> {
     Ok(Read { came: came.collect(), next: page.next_token.filter(|token| !token.is_empty()), messages })
 }
 
-
 /// Seconds since the epoch, or text as the older protocol writes it.
 fn time_ms(value: &Value) -> Option<i64> {
     let seconds = value.as_i64().or_else(|| format!("{:.0}", number(value)?).parse().ok());
@@ -237,7 +236,9 @@ pub(super) fn refusal(answer: &Answer) -> PollError {
         "InternalFailure" | "InternalServerError" | "InternalServiceFault" | "InternalServiceError" | "ServiceUnavailable" => {
             PollError::unreachable(format!("CloudWatch failed ({})", infra::shown(&kind)))
         }
-        _ => PollError::bad_answer(format!("CloudWatch refuses the question ({}): {}", infra::shown(&kind), infra::shown(message))),
+        _ => {
+            PollError::bad_answer(format!("CloudWatch refuses the question ({}): {}", infra::shown(&kind), infra::shown(message)))
+        }
     };
     error.with_status(answer.status)
 }
@@ -285,7 +286,10 @@ mod tests {
         let long = set(&[("InstanceId", "i"), ("path", "/"), ("device", "a")]);
         let other = set(&[("InstanceId", "i"), ("path", "/boot")]);
         assert_eq!(best(vec![other.clone(), long.clone()]), Some(long));
-        assert_eq!(best(vec![set(&[("InstanceId", "i"), ("ImageId", "a")]), set(&[("InstanceId", "i")])]), Some(set(&[("InstanceId", "i")])));
+        assert_eq!(
+            best(vec![set(&[("InstanceId", "i"), ("ImageId", "a")]), set(&[("InstanceId", "i")])]),
+            Some(set(&[("InstanceId", "i")]))
+        );
         assert_eq!(best(Vec::new()), None);
         let query = Query { dimensions: other, ..Query::new(0, "CWAgent", "m", "Average", 60, Place::Disk) };
         assert!(!String::from_utf8(list_question(&query, Some("t"))).unwrap().contains("boot"));

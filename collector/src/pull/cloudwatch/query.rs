@@ -33,8 +33,8 @@ pub(super) enum Place {
 /// How CloudWatch's number becomes ours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Scale {
-    /// Each value times this.
-    Each(f64),
+    /// Each value divided by this.
+    Over(f64),
     /// A sum over the period, by its seconds.
     PerSecond,
 }
@@ -91,7 +91,7 @@ impl Query {
             stat: stat.to_owned(),
             period,
             place,
-            scale: Scale::Each(1.0),
+            scale: Scale::Over(1.0),
             dimensions: Vec::new(),
             lookup: None,
             points: Points::new(),
@@ -121,11 +121,11 @@ impl Query {
     /// Takes the points of an answer in, replacing those of the same times; a period that is not over is left out.
     pub(super) fn take(&mut self, asked_ms: i64, points: Vec<(i64, f64)>, trouble: Option<Trouble>) {
         let by = match self.scale {
-            Scale::Each(factor) => factor,
-            Scale::PerSecond => 1.0 / f64::from(self.period),
+            Scale::Over(divisor) => divisor,
+            Scale::PerSecond => f64::from(self.period),
         };
         let is_over = |time: i64| time.saturating_add(i64::from(self.period) * 1_000) <= asked_ms;
-        let new: Points = points.into_iter().filter(|(time, _)| is_over(*time)).map(|(time, value)| (time, value * by)).collect();
+        let new: Points = points.into_iter().filter(|(time, _)| is_over(*time)).map(|(time, value)| (time, value / by)).collect();
         self.points.retain(|(time, _)| !new.iter().any(|(other, _)| other == time));
         self.points.extend(new);
         infra::order(&mut self.points, POINTS_MAX);

@@ -80,7 +80,10 @@ fn explain(target: &mut Target, watched: &Watched, queries: &[&Query], reading: 
     }
     if target.is_blank() && forbidden.is_empty() && internal.is_empty() {
         target.lacks("no data: CloudWatch has no points of it in the last minutes. Check id and region; it may be stopped");
-    } else if queries.iter().any(|query| query.lookup.as_ref().is_some_and(|lookup| lookup.asked_ms.is_some() && !lookup.is_found)) {
+    } else if queries
+        .iter()
+        .any(|query| query.lookup.as_ref().is_some_and(|lookup| lookup.asked_ms.is_some() && !lookup.is_found))
+    {
         target.lacks("memory and disk: EC2 does not publish them, and there is no CloudWatch agent that does");
     }
     if watched.kind == "rds" && watched.memory.is_none() && !target.is_blank() {

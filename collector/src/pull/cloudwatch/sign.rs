@@ -81,14 +81,14 @@ mod tests {
     fn a_request_that_the_official_client_signed_is_signed_alike() {
         let recorded: Value = serde_json::from_str(include_str!("fixtures/signed-request.json")).unwrap();
         let text = |field: &str| recorded[field].as_str().unwrap();
-        let keys = Keys {
-            id: text("access_key").to_owned(),
-            secret: Secret::new(text("secret_key")),
-            token: None,
-            expires_ms: None,
-        };
-        let headers: Vec<(&str, &str)> =
-            recorded["headers"].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let keys =
+            Keys { id: text("access_key").to_owned(), secret: Secret::new(text("secret_key")), token: None, expires_ms: None };
+        let headers: Vec<(&str, &str)> = recorded["headers"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
         let signed = Signed {
             method: "POST",
             path: "/",

@@ -36,18 +36,18 @@ pub(super) struct Written {
 type Row = (&'static str, &'static str, Place, Scale);
 
 use Place::{Cpu, CpuLimit, CpuUsed, Disk, Figure, FreeMemory, Memory, MemoryLimit, MemoryUsed, Receive, Transmit};
-use Scale::{Each, PerSecond};
+use Scale::{Over, PerSecond};
 
 /// Percent to a ratio.
-const PERCENT: Scale = Each(0.01);
+const PERCENT: Scale = Over(100.0);
 /// As it is.
-const AS_IS: Scale = Each(1.0);
+const AS_IS: Scale = Over(1.0);
 /// Milliseconds to seconds.
-const MS: Scale = Each(0.001);
+const MS: Scale = Over(1_000.0);
 /// CPU units of ECS to cores.
-const UNITS: Scale = Each(1.0 / 1_024.0);
+const UNITS: Scale = Over(1_024.0);
 /// Megabytes of ECS, which are MiB, to bytes.
-const MIB: Scale = Each(1_048_576.0);
+const MIB: Scale = Over(1.0 / 1_048_576.0);
 
 const EC2: &[Row] = &[
     ("CPUUtilization", "Average", Cpu, PERCENT),
@@ -181,7 +181,7 @@ pub(super) fn check(number: usize, written: &Written) -> Result<(Watched, Vec<Qu
         "lambda" => (id()?, maker.all("AWS/Lambda", &[("FunctionName", &id()?)], LAMBDA)),
         "metric" => {
             let metric = needed("metric", &written.metric)?;
-            (metric.clone(), vec![maker.custom(needed("namespace", &written.namespace)?, metric, written)?])
+            (metric.clone(), vec![maker.custom(&needed("namespace", &written.namespace)?, &metric, written)?])
         }
         other => {
             let known = "ec2, ecs, rds, elasticache, alb, elb, sqs, lambda, metric";
@@ -210,20 +210,23 @@ impl Maker {
         rows.iter().map(query).collect()
     }
 
-    fn custom(&self, namespace: String, metric: String, written: &Written) -> Result<Query, String> {
+    fn custom(&self, namespace: &str, metric: &str, written: &Written) -> Result<Query, String> {
         let stat = written.stat.as_deref().unwrap_or("Average");
         let is_plain = matches!(stat, "Average" | "Sum" | "Minimum" | "Maximum" | "SampleCount");
-        let is_percentile = stat.strip_prefix('p').and_then(|n| n.parse::<f64>().ok()).is_some_and(|n| (0.0..=100.0).contains(&n));
+        let is_percentile =
+            stat.strip_prefix('p').and_then(|n| n.parse::<f64>().ok()).is_some_and(|n| (0.0..=100.0).contains(&n));
         if !is_plain && !is_percentile {
-            return Err("stat is unknown: write Average, Sum, Minimum, Maximum, SampleCount, or a percentile such as p95".to_owned());
+            return Err(
+                "stat is unknown: write Average, Sum, Minimum, Maximum, SampleCount, or a percentile such as p95".to_owned()
+            );
         }
         if written.dimensions.len() > 30 || namespace.len() > 255 {
             return Err("a metric has at most 30 dimensions and 255 bytes of a namespace".to_owned());
         }
-        let place = Place::Custom(metric.clone(), written.unit.clone().unwrap_or_else(|| "1".to_owned()));
+        let place = Place::Custom(metric.to_owned(), written.unit.clone().unwrap_or_else(|| "1".to_owned()));
         Ok(Query {
             dimensions: written.dimensions.clone().into_iter().collect(),
-            ..Query::new(self.number, &namespace, &metric, stat, self.period, place)
+            ..Query::new(self.number, namespace, metric, stat, self.period, place)
         })
     }
 }

@@ -51,7 +51,9 @@ struct Row {
 pub(super) fn matrix(body: &[u8], asked: &str) -> Result<Matrix, PollError> {
     let whole: Whole = infra::json(body, asked)?;
     if whole.status != "success" {
-        return Err(PollError::bad_answer(format!("DigitalOcean says {} to {asked}", infra::shown(&whole.status))).with_status(200));
+        return Err(
+            PollError::bad_answer(format!("DigitalOcean says {} to {asked}", infra::shown(&whole.status))).with_status(200)
+        );
     }
     let series = |row: Row| {
         let labels = row.metric.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));

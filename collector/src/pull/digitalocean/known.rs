@@ -22,9 +22,16 @@ impl What {
     /// What is asked, one call each.
     pub(super) fn parts(self) -> &'static [&'static str] {
         match self {
-            Self::Droplet => {
-                &["cpu", "memory_total", "memory_available", "inbound", "outbound", "filesystem_size", "filesystem_free", "load_1"]
-            }
+            Self::Droplet => &[
+                "cpu",
+                "memory_total",
+                "memory_available",
+                "inbound",
+                "outbound",
+                "filesystem_size",
+                "filesystem_free",
+                "load_1",
+            ],
             Self::App => &["cpu_percentage", "memory_percentage", "restart_count", "deployments"],
         }
     }
@@ -35,7 +42,8 @@ impl What {
         let metrics = "/v2/monitoring/metrics";
         match (self, part) {
             (Self::Droplet, "inbound" | "outbound") => {
-                let mut query = vec![("host_id", id.to_owned()), ("interface", "public".to_owned()), ("direction", part.to_owned())];
+                let mut query =
+                    vec![("host_id", id.to_owned()), ("interface", "public".to_owned()), ("direction", part.to_owned())];
                 query.extend(times);
                 (format!("{metrics}/droplet/bandwidth"), query)
             }
@@ -126,7 +134,8 @@ impl Known {
 
     fn app(&self, writer: &mut Writer<'_>) -> Target {
         let mut target = Target::new(&self.name, "app");
-        let ratio = |part| answer::mean(&self.of(part)).into_iter().map(|(time, percent)| (time, percent / 100.0)).collect::<Points>();
+        let ratio =
+            |part| answer::mean(&self.of(part)).into_iter().map(|(time, percent)| (time, percent / 100.0)).collect::<Points>();
         writer.cpu(&mut target, &ratio("cpu_percentage"));
         writer.memory(&mut target, &ratio("memory_percentage"));
         let restarts = answer::sum(&self.of("restart_count"));

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::api::parameters::instant;
 use crate::pull::{
     PollError,
     infra::{self, Deployment, Points},
     parse::number,
 };
-use crate::api::parameters::instant;
 
 /// Bytes of a GB, as Railway counts.
 const GB: f64 = 1e9;
@@ -185,7 +185,9 @@ pub(super) fn deployments(body: &[u8], names: &BTreeMap<String, String>) -> Resu
     }
     let answer: Answer = data(body, "deployments")?;
     let deployment = |Edge { node }: Edge<Node>| Deployment {
-        name: node.service_id.map_or_else(|| "deployment".to_owned(), |id| names.get(&id).cloned().unwrap_or_else(|| infra::shown(&id))),
+        name: node
+            .service_id
+            .map_or_else(|| "deployment".to_owned(), |id| names.get(&id).cloned().unwrap_or_else(|| infra::shown(&id))),
         state: infra::shown(&node.status.to_lowercase()),
         at: node.created_at.as_deref().and_then(instant::parse),
         url: node.static_url.and_then(|host| infra::link(&format!("https://{host}"))),
@@ -232,7 +234,8 @@ mod tests {
     #[test]
     fn deployments_have_the_names_of_their_services() {
         let names = BTreeMap::from([("s1".to_owned(), "web".to_owned())]);
-        let body = br#"{"data":{"deployments":{"edges":[{"node":{"id":"d","createdAt":"2026-11-21T05:07:06.000Z","status":"SUCCESS",
+        let body =
+            br#"{"data":{"deployments":{"edges":[{"node":{"id":"d","createdAt":"2026-11-21T05:07:06.000Z","status":"SUCCESS",
             "serviceId":"s1","staticUrl":"web.up.example"}}]}}}"#;
         let expect = Deployment {
             name: "web".to_owned(),

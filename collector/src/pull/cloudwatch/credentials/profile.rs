@@ -34,7 +34,10 @@ pub(super) fn keys(credentials: Option<&Path>, config: Option<&Path>, name: &str
     }
     let places: Vec<String> = [credentials, config].into_iter().flatten().map(|path| path.display().to_string()).collect();
     if found.is_empty() {
-        return Err(format!("the profile {name} is not in {}", if places.is_empty() { "any file: HOME is not set".to_owned() } else { places.join(" or ") }));
+        return Err(format!(
+            "the profile {name} is not in {}",
+            if places.is_empty() { "any file: HOME is not set".to_owned() } else { places.join(" or ") }
+        ));
     }
     let text = |key: &str| found.get(key).filter(|value| !value.is_empty());
     if let (Some(id), Some(secret)) = (text("aws_access_key_id"), text("aws_secret_access_key")) {
@@ -44,7 +47,9 @@ pub(super) fn keys(credentials: Option<&Path>, config: Option<&Path>, name: &str
     let elsewhere = ELSEWHERE.iter().find(|(key, _)| found.contains_key(*key));
     Err(elsewhere.map_or_else(
         || format!("the profile {name} lacks aws_access_key_id or aws_secret_access_key"),
-        |(key, what)| format!("the profile {name} {what} ({key}), which is not supported: name one with keys, or use the machine's role"),
+        |(key, what)| {
+            format!("the profile {name} {what} ({key}), which is not supported: name one with keys, or use the machine's role")
+        },
     ))
 }
 
