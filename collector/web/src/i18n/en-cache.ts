@@ -273,6 +273,7 @@ export const enCache: Words<typeof ptCache> = {
   queueLastError: 'Last error',
   queueNoTasks: 'No task in the last hour',
   queueLastFailures: 'Last failures',
+  queueException: 'Exception',
   queueNoFailures: 'No recent failure',
   queueNoFailuresText: 'The last 20 failures appear here with their exception.',
   queueNodes: 'RabbitMQ nodes',

@@ -274,6 +274,7 @@ export const ptCache = {
   queueLastError: 'Último erro',
   queueNoTasks: 'Nenhuma tarefa na última hora',
   queueLastFailures: 'Últimas falhas',
+  queueException: 'Exceção',
   queueNoFailures: 'Nenhuma falha recente',
   queueNoFailuresText: 'As últimas 20 falhas aparecem aqui com a exceção.',
   queueNodes: 'Nós do RabbitMQ',

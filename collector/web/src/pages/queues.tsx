@@ -143,6 +143,7 @@ function Body() {
   const hasChoice = [celery, rabbit].some(({ data }) => data?.configured === true && data.instances.length > 1);
   const hasCelery = celery.data?.configured !== false;
   const nodes = broker?.nodes ?? [];
+  const either: Answer<Source<object>> = isConfigured(rabbit) ? rabbit : celery;
   return (
     <>
       {hasChoice && (
@@ -163,7 +164,7 @@ function Body() {
             title={m.queues}
             class="c7"
             none={m.queuesNotSetUp}
-            answer={isConfigured(rabbit) ? rabbit : celery}
+            answer={either}
             height={180}
           >
             {() => null}

@@ -115,8 +115,13 @@ export function drainS(
   const { publish_rate: into, ack_rate: out } = broker?.totals ?? { publish_rate: null, ack_rate: null };
   const net = into !== null && out !== null ? out - into : -(slope(history) ?? NaN);
   if (Number.isNaN(net)) return null;
-  return net > 0 ? waiting / net : 'growing';
+  if (net <= 0) return 'growing';
+  // Next to no movement says nothing about when it ends.
+  return waiting / net > DRAIN_MAX_S ? null : waiting / net;
 }
+
+/** Nobody waits longer for a queue. */
+const DRAIN_MAX_S = 172_800;
 
 /** The last ten minutes say where it goes. */
 const TREND_MS = 600_000;

@@ -53,7 +53,6 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
             [m.queueBusy, 'n'],
             [m.queueDone, 'n'],
             [m.queueFailures, 'n'],
-            [m.queueLoad, 'n m-hide'],
             [m.queueSeen, 'n'],
           ]}
         />
@@ -63,8 +62,13 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
             const load = loadOf(row.load);
             return (
               <tr key={`${row.name} ${row.pid ?? ''}`} data-worker={row.state}>
-                <td class="worker">
-                  <span class="row name-cell" title={`${row.name} · ${row.version ?? ''}`}>
+                <td class="max">
+                  <span
+                    class="row name-cell"
+                    title={[row.name, row.version ?? '', load === null ? '' : `${m.queueLoad} ${short(load)}`]
+                      .filter(Boolean)
+                      .join(' · ')}
+                  >
                     <span class={`si ${look.class}`} title={workerWord(row.state)}>
                       <Icon name={look.icon} size={15} />
                       <span class="sr">{workerWord(row.state)}</span>
@@ -75,7 +79,6 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
                 <td class="n">{count(row.active)}</td>
                 <td class="n">{count(row.processed_1h)}</td>
                 <td class={`n ${(row.failed_1h ?? 0) > 0 ? 'warn' : ''}`}>{count(row.failed_1h)}</td>
-                <td class="n muted m-hide">{load === null ? m.none : short(load)}</td>
                 <td class={`n ${row.state === 'online' ? 'muted' : look.class}`}>{ago(row.last_seen)}</td>
               </tr>
             );
@@ -131,7 +134,7 @@ export function Failures({ rows }: { rows: readonly CeleryFailure[] }) {
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.queueLastFailures)}>
       <table class="tbl tight end">
-        <Head columns={[[m.colWhen], [m.queueTask], [m.exception], [m.queueWorker]]} />
+        <Head columns={[[m.colWhen], [m.queueTask], [m.queueException], [m.queueWorker]]} />
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} title={row.id}>
@@ -142,7 +145,7 @@ export function Failures({ rows }: { rows: readonly CeleryFailure[] }) {
               <td class="mono crit ell error" title={row.exception ?? undefined}>
                 {row.exception ?? m.none}
               </td>
-              <td class="mono muted ell worker">{row.worker ?? m.none}</td>
+              <td class="mono muted">{row.worker ?? m.none}</td>
             </tr>
           ))}
         </tbody>

@@ -40,6 +40,11 @@ export function sourceLook(source: Configured): Look {
   }
 }
 
+/** With its full stop, so that another sentence can follow. */
+function sentence(text: string): string {
+  return text.replace(/[.!]?$/, '.');
+}
+
 export function SourceBadge({ source }: { source: Configured }) {
   const look = sourceLook(source);
   return (
@@ -52,7 +57,7 @@ export function SourceBadge({ source }: { source: Configured }) {
 
 /** When the next attempt comes, where that is known. */
 function nextTry({ next_poll }: SourceStatus): string {
-  if (next_poll === null) return '';
+  if (next_poll === null || next_poll <= now.value) return '';
   return t.value.srcNext(age(Math.max(0, next_poll - now.value)));
 }
 
@@ -67,7 +72,7 @@ export function SourceNotes({ source }: { source: Configured }) {
         <p class={`note ${look.class === 'crit' ? 'crit' : 'warn'}`}>
           <Icon name={look.icon} size={15} />
           <span class="grow">
-            <b>{look.word}.</b> {status.last_error === null ? status.text : status.last_error.message} {nextTry(status)}
+            <b>{look.word}.</b> {sentence(status.last_error?.message ?? status.text)} {nextTry(status)}
           </span>
         </p>
       )}
