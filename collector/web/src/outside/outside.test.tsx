@@ -234,7 +234,7 @@ it('the overview says OFFLINE when the checks from outside do', async () => {
     }),
   });
   render(<Overview />);
-  await waitFor(() => expect(screen.getByText('OFFLINE')).toBeTruthy());
+  await waitFor(() => expect(document.querySelector('[data-verdict]')?.textContent).toBe('OFFLINE'));
   expect(document.querySelector('[data-verdict]')?.getAttribute('data-verdict')).toBe('crit');
   expect(screen.getByText('0 of 1 checks respond')).toBeTruthy();
 });
@@ -263,7 +263,7 @@ describe('integrations', () => {
     await waitFor(() => expect(screen.getByText(/\[\[redis\]\]/)).toBeTruthy());
     expect(route.value.params.get('connect')).toBe('redis');
     expect(screen.getByText('farol-collector check-config --try')).toBeTruthy();
-    fireEvent.click(screen.getByRole('button', { name: 'Close' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Close', hidden: true }));
     await waitFor(() => expect(screen.queryByText(/\[\[redis\]\]/)).toBeNull());
   });
 });
