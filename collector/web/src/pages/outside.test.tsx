@@ -20,7 +20,7 @@ import {
   rabbitSample,
   statusSample,
   unconfiguredSample,
-} from '../test/outside';
+} from '../test/sources';
 import { toasts } from '../ui/toast';
 import { CachePage } from './cache';
 import { QueuesPage } from './queues';

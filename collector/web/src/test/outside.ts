@@ -1,171 +1,134 @@
-// Answers about systems outside for tests. The page itself never shows these.
+// Answers about other systems for tests. The page itself never shows these.
 
-import type { CacheMetrics } from '../api/cache';
-import type { Celery, Rabbit } from '../api/queues';
-import type { Configured, SourceStatus } from '../api/source';
+import type {
+  Configured,
+  IntegrationsAnswer,
+  Monitor,
+  NotConfigured,
+  OutsideStatus,
+  SentryHealth,
+} from '../api/outside';
 import * as clock from '../live/clock';
 
-export function statusSample(some: Partial<SourceStatus> = {}): SourceStatus {
+export function statusSample(some: Partial<OutsideStatus> = {}): OutsideStatus {
+  const now = clock.now();
   return {
     state: 'ok',
-    since: 0,
-    last_ok: 0,
+    since: now - 600_000,
+    last_ok: now - 12_000,
     last_error: null,
     missing: [],
-    interval_s: 2,
-    next_poll: null,
+    interval_s: 60,
+    next_poll: now + 48_000,
     rate_limit: null,
-    latency_ms: 1,
-    text: 'ok 2 s ago',
+    latency_ms: 84,
+    text: 'ok 12 s ago',
     ...some,
   };
 }
 
-export function configuredSample(kind: string, some: Partial<Configured> = {}): Configured {
-  return {
+/** A question that failed 190 s ago for the first time. */
+export function failedSample(state: OutsideStatus['state'], code: string, http: number | null, message: string) {
+  const now = clock.now();
+  return statusSample({
+    state,
+    since: now - 190_000,
+    last_ok: now - 200_000,
+    last_error: { code, http_status: http, message, at: now },
+    next_poll: now + 240_000,
+    text: `failing for 3 min: ${message}`,
+  });
+}
+
+export function notConfigured(kind: string): NotConfigured {
+  return { configured: false, kind, instances: [], hint: 'Write it.', snippet: `[[${kind}]]\n` };
+}
+
+export function answerSample<T>(
+  kind: string,
+  fields: T,
+  status = statusSample(),
+  isStale = false,
+): Configured & Partial<T> {
+  const common: Configured = {
     configured: true,
     kind,
     instance: 'main',
-    instances: [{ name: 'main', kind, state: 'ok' }],
-    status: statusSample(),
-    as_of: clock.now(),
-    stale: false,
-    ...some,
+    instances: [{ name: 'main', kind, state: status.state }],
+    status,
+    as_of: status.last_ok,
+    stale: isStale,
   };
+  return { ...fields, ...common };
 }
 
-export function cacheSample(
-  some: Partial<CacheMetrics> = {},
-  about: Partial<Configured> = {},
-): Configured & CacheMetrics {
+export function healthSample(some: Partial<SentryHealth> = {}): SentryHealth {
+  const count = (n: number) => ({ count: n, is_capped: false });
   return {
-    ...configuredSample('redis', about),
-    version: '7.4.1',
-    mode: 'standalone',
-    role: 'master',
-    uptime_s: 3_600,
-    keyspace_hits: 974,
-    keyspace_misses: 26,
-    hit_ratio: 0.974,
-    hit_ratio_lifetime: 0.96,
-    used_memory: 200 * 1024 * 1024,
-    maxmemory: 400 * 1024 * 1024,
-    memory_limit: 400 * 1024 * 1024,
-    peak_memory: null,
-    rss_memory: null,
-    fragmentation_ratio: 1.08,
-    maxmemory_policy: 'allkeys-lru',
-    connected_clients: 84,
-    blocked_clients: 0,
-    maxclients: null,
-    keys: 48_212,
-    databases: [
-      { db: 0, keys: 48_000, expires: 100 },
-      { db: 1, keys: 212, expires: null },
-    ],
-    evicted_keys: null,
-    expired_keys: null,
-    ops_per_sec: 3_203,
-    ping_ms: 0.4,
-    persistence: null,
-    replication: null,
-    slow_log: [],
-    nodes: null,
-    allow_actions: true,
-    ...some,
-  };
-}
-
-export function celerySample(some: Partial<Celery> = {}): Configured & Celery {
-  return {
-    ...configuredSample('celery'),
-    broker: 'redis 127.0.0.1:6379/1',
-    events: true,
-    queued: 1_250,
-    scheduled: null,
-    active: 16,
-    reserved: null,
-    processed_1h: 12_480,
-    succeeded_1h: 12_442,
-    failed_1h: 38,
-    retried_1h: 9,
-    failure_ratio: 0.003,
-    mean_s: 1.84,
-    p50_s: 1,
-    p95_s: 11.4,
-    workers_online: 1,
-    workers_total: 2,
-    queues: [
-      { name: 'celery', length: 1_250 },
-      { name: 'reports', length: null },
-    ],
-    workers: [
+    crash_free_users_1h: 0.99,
+    crash_free_users_24h: 0.9924,
+    crash_free_sessions_1h: null,
+    crash_free_sessions_24h: 0.997,
+    sessions_24h: 12_480,
+    users_24h: 5_790,
+    new_issues_1h: count(1),
+    new_issues_24h: count(7),
+    regressed: count(2),
+    recurring: count(23),
+    unresolved: { count: 100, is_capped: true },
+    escalating: null,
+    top_issues: [
       {
-        name: 'celery@one',
-        pid: 1,
-        state: 'late',
-        active: 8,
-        processed_1h: 5,
-        failed_1h: 1,
-        load: [1, 1, 1],
-        version: '5.4',
-        last_seen: clock.now(),
+        title: 'KeyError: template',
+        type: 'error',
+        count: 128,
+        users: 61,
+        level: 'error',
+        last_seen: clock.now() - 60_000,
+        link: 'https://sentry.example/1',
       },
     ],
-    tasks: [
-      { name: 'send', count: 10, succeeded: 9, failed: 1, retried: 0, mean_s: 1, p95_s: null, last_error: 'Boom' },
+    link: 'https://sentry.example/issues',
+    ...some,
+  };
+}
+
+export function monitorSample(some: Partial<Monitor> = {}): Monitor {
+  return {
+    name: 'site',
+    url: 'https://site.example',
+    kind: 'https',
+    state: 'online',
+    checked_interval_s: 60,
+    uptime_1d: 1,
+    uptime_7d: 0.9999,
+    uptime_30d: 0.99986,
+    response_ms: 184,
+    since: 0,
+    tls_expires: null,
+    last_incident: null,
+    ...some,
+  };
+}
+
+export function integrationsSample(status: OutsideStatus | null = null): IntegrationsAnswer {
+  const kind = (name: string, title: string, group: 'code' | 'uptime' | 'cache') => ({
+    kind: name,
+    title,
+    group,
+    snippet: `[[${name}]]\nname = "main"\ntoken_env = "TOKEN"\n`,
+    docs: null,
+    instances: [],
+  });
+  const sentry = kind('sentry', 'Sentry', 'code');
+  return {
+    now: clock.now(),
+    kinds: [
+      status === null
+        ? sentry
+        : { ...sentry, instances: [{ name: 'main', target: 'sentry.example/acme', resource: 20, status }] },
+      kind('redis', 'Redis', 'cache'),
+      kind('uptimerobot', 'UptimeRobot', 'uptime'),
     ],
-    failures: [],
-    notes: ['Priorities are on.'],
-    ...some,
   };
-}
-
-export function rabbitSample(some: Partial<Rabbit> = {}): Configured & Rabbit {
-  return {
-    ...configuredSample('rabbitmq'),
-    version: '3.13',
-    cluster: null,
-    node: null,
-    alarms: [{ node: 'rabbit@a', kind: 'disk' }],
-    health: [],
-    totals: {
-      ready: 1_267,
-      unacked: 16,
-      total: 1_283,
-      publish_rate: 10,
-      deliver_rate: 20,
-      ack_rate: 20,
-      connections: 1,
-      channels: 1,
-      consumers: 4,
-      queues: 2,
-    },
-    queues: [queueSample('celery', 1_250, 4), queueSample('dead', 17, 0)],
-    total_count: 2,
-    is_cut: false,
-    nodes: [],
-    ...some,
-  };
-}
-
-export function queueSample(name: string, ready: number, consumers: number): NonNullable<Rabbit['queues']>[number] {
-  const rates = { publish_rate: 1, deliver_rate: 2, ack_rate: 2 };
-  return {
-    ...rates,
-    name,
-    vhost: '/',
-    type: 'classic',
-    state: 'running',
-    ready,
-    unacked: 0,
-    total: ready,
-    consumers,
-    memory: null,
-    drain_s: null,
-  };
-}
-
-export function unconfiguredSample(kind: string) {
-  return { configured: false, kind, instances: [], hint: `Add a [[${kind}]] table.`, snippet: `[[${kind}]]\n` };
 }
