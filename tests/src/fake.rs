@@ -17,13 +17,13 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 // One line a vendor.
-pub mod rabbitmq;
 pub mod analytics;
-pub mod sentry;
-pub mod uptimerobot;
 pub mod aws;
 pub mod digitalocean;
+pub mod rabbitmq;
 pub mod railway;
+pub mod sentry;
+pub mod uptimerobot;
 pub mod vercel;
 
 /// Largest body that is remembered or changed, in bytes.

@@ -36,8 +36,8 @@ mod writer;
 pub use error::{CommitError, QueryError, Refused, StoreError};
 pub use model::{
     Across, Aggregate, Answer, Before, CheckSummary, Committed, Completeness, Done, Endpoint, ErrorBucket, ErrorType, EventQuery,
-    Incoming, Kept, LogQuery, Outcome, Query, QuerySeries, RecordRange, ResourceId, ResourceInfo, SeriesId, SeriesInfo, Stats, Stored,
-    TableIds, TenantTotals, Tier, Totals,
+    Incoming, Kept, LogQuery, Outcome, Query, QuerySeries, RecordRange, ResourceId, ResourceInfo, SeriesId, SeriesInfo, Stats,
+    Stored, TableIds, TenantTotals, Tier, Totals,
 };
 pub use store::Store;
 

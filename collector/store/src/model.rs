@@ -13,8 +13,7 @@ use farol_shared::{
 mod records;
 
 pub use records::{
-    Before, CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, Kept, LogQuery, RecordRange, Stored, TenantTotals,
-    Totals,
+    Before, CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, Kept, LogQuery, RecordRange, Stored, TenantTotals, Totals,
 };
 
 /// Number of a resource within one history; never used again for another.

@@ -37,12 +37,15 @@ const QUERIES_MAX: usize = 500;
 /// One metric: namespace, name, statistic, dimensions as `Name=value,...` in the order of the alphabet.
 type Named = (String, String, String, String);
 
+/// The values of one metric, each with its time in Unix seconds, and the status of the answer that carries them.
+type Told = (Vec<(i64, f64)>, &'static str);
+
 /// What it holds, and how it answers.
 #[derive(Debug)]
 pub struct Held {
     /// Keys that are known: secret and token.
     pub keys: BTreeMap<String, (String, Option<String>)>,
-    series: BTreeMap<Named, (Vec<(i64, f64)>, &'static str)>,
+    series: BTreeMap<Named, Told>,
     /// Queries on one page.
     pub page: usize,
     /// Answers everything with this error of AWS: status, type and message.
@@ -221,7 +224,8 @@ fn verify(held: &Held, headers: &HeaderMap, body: &[u8]) -> Result<(), (&'static
     let (id, scope) = credential.split_once('/').ok_or_else(|| wrong("no scope"))?;
     let (secret, token) = held.keys.get(id).ok_or(("InvalidClientTokenId", "The security token is invalid".to_owned()))?;
     let time = text("x-amz-date").ok_or_else(|| wrong("no date"))?;
-    if scope != format!("{}/{REGION}/monitoring/aws4_request", &time[..8]) {
+    let day = time.get(..8).ok_or_else(|| wrong("a date that is none"))?;
+    if scope != format!("{day}/{REGION}/monitoring/aws4_request") {
         return Err(wrong("a scope of another day, region or service"));
     }
     let names_list: Vec<&str> = names.split(';').collect();

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     RECORDS_MAX,
     error::QueryError,
-    model::{CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, Kept, LogQuery, RecordRange, ResourceId, Stored, TenantTotals, Totals},
+    model::{
+        CheckSummary, Endpoint, ErrorBucket, ErrorType, EventQuery, Kept, LogQuery, RecordRange, ResourceId, Stored,
+        TenantTotals, Totals,
+    },
     store::Store,
 };
 
