@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     App,
-    routes::{Answer, Least, Method, ROUTES, Route, Schemas},
+    route::{Answer, Least, Method, Route, Schemas},
+    routes::ROUTES,
 };
 
 /// Answers the document.
