@@ -21,7 +21,7 @@ pub use issues::{SentryCount, SentryIssue};
 pub use shown::{SentryHealth, SentryPerformance};
 pub use transactions::SentryTransaction;
 
-use super::{At, Code, Given, Group, Integration, Kind, KindOption, PollError, Polling, Reading, http::Http};
+use super::{At, Given, Group, Integration, Kind, KindOption, PollError, Polling, Reading, http::Http};
 use ask::Asker;
 use issues::{COUNTED, Issues};
 use latency::Latency;
