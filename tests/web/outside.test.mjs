@@ -56,7 +56,7 @@ test('the overview offers to connect other systems in one row, and leads to the 
   await offers.getByRole('link', { name: /Sentry/ }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('[[sentry]]').waitFor();
-  await dialog.getByText('farol-collector check-config --try').waitFor();
+  await dialog.getByText('farol-collector check-config').waitFor();
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   assert.doesNotMatch(page.url(), /connect=/);

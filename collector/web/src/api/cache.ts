@@ -1,7 +1,6 @@
-// Redis over the API: its figures, and what may be done to its keys.
+// Redis over the API: what its figures are, and what may be done to its keys.
 
 import { get, post, search } from './client';
-import type { IntegrationsAnswer, Source } from './source';
 
 /** A node of a Cluster, as far as it says something about itself. */
 export interface CacheNode {
@@ -150,10 +149,8 @@ export interface PatternOrder extends Place {
 
 const REDIS = 'api/dashboard/redis';
 
-/** Every request about Redis. */
+/** Every request about the keys of a Redis. */
 export const cache = {
-  metrics: (instance: string | null, signal?: AbortSignal) =>
-    get<Source<CacheMetrics>>(`${REDIS}/metrics?${search({ instance })}`, signal),
   inspect: (order: Place & { key: string; unmask?: string[] }) => post<Inspected>(`${REDIS}/inspect_key`, order),
   remove: (order: Place & { key: string }) => post<Deleted>(`${REDIS}/del_key`, order),
   preview: (order: Place & { pattern: string; include_queues?: boolean }) =>
@@ -168,8 +165,3 @@ export const cache = {
   audit: (limit: number, signal?: AbortSignal) =>
     get<{ entries: AuditEntry[] }>(`api/v1/audit?${search({ limit, action: 'redis' })}`, signal),
 };
-
-/** Every integration with its instances and their state. */
-export function integrations(signal?: AbortSignal): Promise<IntegrationsAnswer> {
-  return get<IntegrationsAnswer>('api/v1/integrations', signal);
-}
