@@ -126,7 +126,10 @@ export interface AuditEntry {
   time: number;
   username: string;
   action: string;
+  /** The instance. */
   target: string | null;
+  /** What of it: a key, a pattern, a database. */
+  detail: { key?: string; pattern?: string; db?: number | null } | null;
   count: number | null;
   result: string;
   reason: string | null;
@@ -163,5 +166,5 @@ export const cache = {
   progress: (job: string) => get<Progress>(`api/v1/actions/${encodeURIComponent(job)}`),
   stop: (job: string) => post<unknown>(`api/v1/actions/${encodeURIComponent(job)}/cancel`, {}),
   audit: (limit: number, signal?: AbortSignal) =>
-    get<{ entries: AuditEntry[] }>(`api/v1/audit?${search({ limit, action: 'redis' })}`, signal),
+    get<{ entries: AuditEntry[] }>(`api/v1/audit?${search({ limit })}`, signal),
 };

@@ -79,12 +79,20 @@ export function stateOf<T>({ data, failure }: Answer<OutsideAnswer<T>>): string 
   return data.stale ? 'stale' : data.status.state;
 }
 
-function Source<T>({ answer, source, fallbackSource, hasBadge = false, isStale }: Props<T> & { isStale: boolean }) {
+function Source<T>({
+  title,
+  answer,
+  source,
+  fallbackSource,
+  hasBadge = false,
+  isStale,
+}: Props<T> & { isStale: boolean }) {
   const m = t.value;
   const data = configured<T>(answer.data);
   if (data === null) return fallbackSource === undefined ? null : <span class="src">{fallbackSource}</span>;
   const shot = snapshot<T>(data);
-  const many = data.instances.length > 1 ? ` · ${data.instance}` : '';
+  // A card that bears the name of the instance need not repeat it.
+  const many = data.instances.length > 1 && title !== data.instance ? ` · ${data.instance}` : '';
   if (shot === null) {
     const look = lookOf(data.status);
     // A badge says the word already.

@@ -116,9 +116,9 @@ export function drainS(
   const { publish_rate: into, ack_rate: out } = broker?.totals ?? { publish_rate: null, ack_rate: null };
   const net = into !== null && out !== null ? out - into : -(slope(history) ?? NaN);
   if (Number.isNaN(net)) return null;
-  if (net <= 0) return 'growing';
-  // Next to no movement says nothing about when it ends.
-  return waiting / net > DRAIN_MAX_S ? null : waiting / net;
+  // Next to no movement says nothing about where it goes.
+  if (Math.abs(net) * DRAIN_MAX_S < waiting) return null;
+  return net < 0 ? 'growing' : waiting / net;
 }
 
 /** Nobody waits longer for a queue. */
