@@ -1,7 +1,8 @@
 // Starts the real collector and agent for the browser tests, and ends them.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -47,7 +48,10 @@ class Program {
 
   start() {
     const log = openSync(this.log, 'a');
-    this.process = spawn(this.file, this.args, { env: this.env, stdio: ['ignore', log, log] });
+    this.process = spawn(this.file, this.args, {
+      env: this.env,
+      stdio: ['ignore', log, log],
+    });
     this.ended = new Promise((done, fail) => {
       this.process.once('exit', done);
       this.process.once('error', fail);
@@ -108,7 +112,9 @@ export class Collector extends Program {
       });
       this.token = (await answer.json()).token;
     }
-    const answer = await fetch(this.url + path, { headers: { Authorization: `Bearer ${this.token}` } });
+    const answer = await fetch(this.url + path, {
+      headers: { Authorization: `Bearer ${this.token}` },
+    });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   }
@@ -130,10 +136,70 @@ export function agentBeside(collector, service, env = {}) {
   });
 }
 
+/** A Redis of its own on a free port, with nothing kept on disk. */
+export class Redis extends Program {
+  static async start() {
+    const port = await freePort();
+    const one = new Redis(
+      'redis',
+      'redis-server',
+      ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', tmpdir()],
+      {},
+    );
+    one.port = port;
+    one.url = `redis://127.0.0.1:${port}/0`;
+    await until('Redis to answer', () => one.ask('PING').includes('PONG'));
+    return one;
+  }
+
+  /** What a command answers, as text. */
+  ask(...words) {
+    const { status, stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.port), ...words], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`redis-cli ${words[0]}: ${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** Writes `count` keys called `PREFIX:NUMBER`. */
+  fill(prefix, count) {
+    const script = `for i = 1, ${count} do redis.call('SET', '${prefix}:' .. i, 'value ' .. i) end`;
+    this.ask('EVAL', script, '0');
+  }
+}
+
+/** A port that nobody has. */
+function freePort() {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** A file of settings for a collector, in a folder that `remove` takes away. */
+export class Settings {
+  constructor(text) {
+    this.folder = mkdtempSync(join(tmpdir(), 'farol-web-'));
+    this.path = join(this.folder, 'farol.toml');
+    writeFileSync(this.path, text);
+  }
+
+  async remove() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
 /** Path of the browser, which is Debian's. */
 export function browserPath() {
   const found =
-    process.env.FAROL_CHROMIUM ?? spawnSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).stdout.trim();
+    process.env.FAROL_CHROMIUM ??
+    spawnSync('sh', ['-c', 'command -v chromium'], {
+      encoding: 'utf8',
+    }).stdout.trim();
   if (!found) throw new Error('chromium is not installed (Debian package chromium)');
   return found;
 }

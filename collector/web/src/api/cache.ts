@@ -1,7 +1,6 @@
-// Redis over the API: its figures, and what may be done to its keys.
+// Redis over the API: what its figures are, and what may be done to its keys.
 
 import { get, post, search } from './client';
-import type { IntegrationsAnswer, Source } from './source';
 
 /** A node of a Cluster, as far as it says something about itself. */
 export interface CacheNode {
@@ -127,7 +126,10 @@ export interface AuditEntry {
   time: number;
   username: string;
   action: string;
+  /** The instance. */
   target: string | null;
+  /** What of it: a key, a pattern, a database. */
+  detail: { key?: string; pattern?: string; db?: number | null } | null;
   count: number | null;
   result: string;
   reason: string | null;
@@ -150,10 +152,8 @@ export interface PatternOrder extends Place {
 
 const REDIS = 'api/dashboard/redis';
 
-/** Every request about Redis. */
+/** Every request about the keys of a Redis. */
 export const cache = {
-  metrics: (instance: string | null, signal?: AbortSignal) =>
-    get<Source<CacheMetrics>>(`${REDIS}/metrics?${search({ instance })}`, signal),
   inspect: (order: Place & { key: string; unmask?: string[] }) => post<Inspected>(`${REDIS}/inspect_key`, order),
   remove: (order: Place & { key: string }) => post<Deleted>(`${REDIS}/del_key`, order),
   preview: (order: Place & { pattern: string; include_queues?: boolean }) =>
@@ -166,10 +166,5 @@ export const cache = {
   progress: (job: string) => get<Progress>(`api/v1/actions/${encodeURIComponent(job)}`),
   stop: (job: string) => post<unknown>(`api/v1/actions/${encodeURIComponent(job)}/cancel`, {}),
   audit: (limit: number, signal?: AbortSignal) =>
-    get<{ entries: AuditEntry[] }>(`api/v1/audit?${search({ limit, action: 'redis' })}`, signal),
+    get<{ entries: AuditEntry[] }>(`api/v1/audit?${search({ limit })}`, signal),
 };
-
-/** Every integration with its instances and their state. */
-export function integrations(signal?: AbortSignal): Promise<IntegrationsAnswer> {
-  return get<IntegrationsAnswer>('api/v1/integrations', signal);
-}

@@ -1,5 +1,6 @@
 // Requests to the collector about the systems around it.
 
+import type { CacheMetrics } from './cache';
 import { get, search } from './client';
 import type {
   Infra,
@@ -10,20 +11,24 @@ import type {
   Uptime,
   UsersOnline,
 } from './outside';
+import type { Celery, Rabbit } from './queues';
 
-function dashboard<T>(path: string) {
+function snapshotAt<T>(path: string) {
   return (instance: string | null, signal?: AbortSignal) => {
     const parts = search({ instance });
-    return get<OutsideAnswer<T>>(`api/dashboard/${path}${parts === '' ? '' : `?${parts}`}`, signal);
+    return get<OutsideAnswer<T>>(`api/${path}${parts === '' ? '' : `?${parts}`}`, signal);
   };
 }
 
 /** Snapshots of an instance; the first one of its kind when none is named. */
 export const outside = {
-  health: dashboard<SentryHealth>('sentry/health'),
-  performance: dashboard<SentryPerformance>('sentry/performance'),
-  infra: dashboard<Infra>('infra/metrics'),
-  uptime: dashboard<Uptime>('uptime/status'),
-  users: dashboard<UsersOnline>('users/online'),
+  health: snapshotAt<SentryHealth>('dashboard/sentry/health'),
+  performance: snapshotAt<SentryPerformance>('dashboard/sentry/performance'),
+  redis: snapshotAt<CacheMetrics>('dashboard/redis/metrics'),
+  celery: snapshotAt<Celery>('v1/celery'),
+  rabbit: snapshotAt<Rabbit>('v1/queues'),
+  infra: snapshotAt<Infra>('dashboard/infra/metrics'),
+  uptime: snapshotAt<Uptime>('dashboard/uptime/status'),
+  users: snapshotAt<UsersOnline>('dashboard/users/online'),
   integrations: (signal?: AbortSignal) => get<IntegrationsAnswer>('api/v1/integrations', signal),
 };

@@ -3,6 +3,7 @@
 export type OutsideState =
   'ok' | 'pending' | 'stale' | 'auth_error' | 'unreachable' | 'bad_answer' | 'partial' | 'not_configured';
 
+/** A part that could not be read, and why. */
 export interface Missing {
   part: string;
   code: string;
@@ -34,7 +35,7 @@ export interface InstanceName {
 export interface NotConfigured {
   configured: false;
   kind: string;
-  instances: InstanceName[];
+  instances: [];
   hint: string;
   snippet: string;
 }
@@ -46,11 +47,26 @@ export interface Configured {
   instance: string;
   instances: InstanceName[];
   status: OutsideStatus;
+  /** When what it shows was read; null when nothing was read yet. */
   as_of: number | null;
   stale: boolean;
 }
 
+/** An answer whose snapshot `T` is there once something was read. */
 export type OutsideAnswer<T> = NotConfigured | (Configured & Partial<T>);
+
+/** An answer with its snapshot. */
+export type Shot<T> = Configured & T;
+
+/** The answer with its snapshot, or null where there is none yet. */
+export function snapshot<T>(answer: OutsideAnswer<T> | null): Shot<T> | null {
+  return answer?.configured === true && answer.as_of !== null ? (answer as Shot<T>) : null;
+}
+
+/** A configured answer, or null. */
+export function configured<T>(answer: OutsideAnswer<T> | null): (Configured & Partial<T>) | null {
+  return answer?.configured === true ? answer : null;
+}
 
 export interface IssueCount {
   count: number;

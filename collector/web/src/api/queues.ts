@@ -1,7 +1,4 @@
-// Queues over the API: Celery's tasks and workers, RabbitMQ's queues and nodes.
-
-import { get, search } from './client';
-import type { Source } from './source';
+// What the collector's API says of queues: Celery's tasks and workers, RabbitMQ's queues and nodes.
 
 /** Rates are messages a second, memory is bytes; what is not known is null. */
 export interface RabbitQueue {
@@ -116,11 +113,3 @@ export interface Celery {
   failures: CeleryFailure[] | null;
   notes: string[] | null;
 }
-
-/** Every request about queues. */
-export const queueSources = {
-  celery: (instance: string | null, signal?: AbortSignal) =>
-    get<Source<Celery>>(`api/v1/celery?${search({ instance })}`, signal),
-  rabbit: (instance: string | null, signal?: AbortSignal) =>
-    get<Source<Rabbit>>(`api/v1/queues?${search({ instance })}`, signal),
-};

@@ -6,7 +6,7 @@ import { t } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import * as clock from '../live/clock';
 import { Gauge } from '../ui/gauge';
-import { fragmentation, HIT_OK, HIT_WARN, hitLevel, type CacheShot } from './source';
+import { fragmentation, HIT_OK, HIT_WARN, type CacheShot } from './source';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -47,13 +47,11 @@ export function HitGauge({ shot, size = 148 }: { shot: CacheShot; size?: number 
   return (
     <Gauge
       value={ratio}
-      status={hitLevel(ratio)}
-      ticks={[
-        { at: HIT_WARN, class: 'crit' },
-        { at: HIT_OK, class: 'warn' },
-      ]}
+      warning={HIT_OK}
+      critical={HIT_WARN}
+      label={m.cacheHitRatioSmall}
       text={ratio === null ? m.none : pct(ratio)}
-      label={ratio === null ? m.cacheNoReads : m.cacheHitRatioSmall}
+      sub={ratio === null ? m.cacheNoReads : m.cacheHitRatioSmall}
       size={size}
     />
   );

@@ -4,8 +4,8 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 import { cache } from '../api/cache';
-import { get } from '../api/client';
-import { snapshot, type Source } from '../api/source';
+import { snapshot } from '../api/outside';
+import { outside } from '../api/outside-client';
 import { bytes, num } from '../i18n/format';
 import { t } from '../i18n/index';
 import { may } from '../state/roles';
@@ -27,8 +27,7 @@ interface Numbers {
 /** How many people are there now, where that is measured; the dialog does not wait for it in vain. */
 async function usersNow(): Promise<number | null> {
   try {
-    const answer = await get<Source<{ count: number | null }>>('api/dashboard/users/online');
-    return snapshot(answer)?.count ?? null;
+    return snapshot(await outside.users(null))?.count ?? null;
   } catch {
     return null;
   }
@@ -46,7 +45,7 @@ function FlushDialog({ instance, onClose }: { instance: string; onClose: () => v
   const db = useSignal<number | null>(null);
   const version = useSignal(0);
   useEffect(() => {
-    Promise.all([cache.metrics(instance), usersNow()]).then(
+    Promise.all([outside.redis(instance), usersNow()]).then(
       ([answer, users]) => {
         const shot = snapshot(answer);
         if (shot) numbers.value = { shot, users };

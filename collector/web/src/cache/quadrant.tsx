@@ -5,13 +5,16 @@ import { useSignal } from '@preact/signals';
 import { LazyChart } from '../chart/lazy';
 import { num, short } from '../i18n/format';
 import { t } from '../i18n/index';
+import { OutsideCard } from '../outside/card';
+import type { Connect } from '../outside/notes';
+import { useResource } from '../outside/source';
+import { configured } from '../api/outside';
 import { hrefWith } from '../state/route';
 import { may, role, roleWord } from '../state/roles';
 import { Icon } from '../ui/icon';
-import { SourceCard, SourceNotes } from '../ui/source';
 import { useReads } from './charts';
 import { cacheName, count, HitGauge, MemoryBar } from './figures';
-import { useCache, useResource, type CacheShot } from './source';
+import { useCache, type CacheShot } from './source';
 import { goWith } from './wish';
 
 function Reads({ resource }: { resource: number | null | undefined }) {
@@ -85,7 +88,7 @@ function Foot({ shot }: { shot: CacheShot }) {
   const isOpen = shot.allow_actions && may('super_admin');
   const why = !shot.allow_actions ? m.readOnlyShort : m.roleNeeded(roleWord('super_admin'), roleWord(role()));
   return (
-    <footer class="wrap">
+    <>
       <a class="grow" href={hrefWith('/cache', { instance: shot.instance })}>
         {m.cacheOpen}
       </a>
@@ -104,7 +107,7 @@ function Foot({ shot }: { shot: CacheShot }) {
           {why}
         </span>
       )}
-    </footer>
+    </>
   );
 }
 
@@ -113,7 +116,6 @@ function Content({ shot, resource }: { shot: CacheShot; resource: number | null 
   const evicted = shot.evicted_keys;
   return (
     <>
-      {(shot.stale || shot.status.missing.length > 0) && <SourceNotes source={shot} />}
       <div class="row cachefig">
         <HitGauge shot={shot} size={140} />
         <dl class="bigs grow">
@@ -134,24 +136,26 @@ function Content({ shot, resource }: { shot: CacheShot; resource: number | null 
   );
 }
 
+export function cacheConnect(): Connect {
+  return { kind: 'redis', title: 'Redis', text: t.value.emptyCache, icon: 'db' };
+}
+
 export function CacheQuadrant() {
   const m = t.value;
   const answer = useCache(null);
-  const instance = answer.data?.configured === true ? answer.data.instance : null;
-  const resource = useResource('redis', instance);
+  const resource = useResource('redis', configured(answer.data)?.instance ?? null);
   return (
-    <SourceCard
+    <OutsideCard
       id="q-cache"
       title={m.cache}
-      sub={(shot) => `${cacheName(shot).split(' · ')[0] ?? ''} · ${shot.instance}`}
-      class="quad"
-      icon="db"
-      none={m.cacheNotSetUp}
+      connect={cacheConnect()}
+      source={(shot) => cacheName(shot).split(' · ')[0] ?? ''}
+      hasBadge
       answer={answer}
       height={420}
       foot={(shot) => <Foot shot={shot} />}
     >
       {(shot) => <Content shot={shot} resource={resource} />}
-    </SourceCard>
+    </OutsideCard>
   );
 }

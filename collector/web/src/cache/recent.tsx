@@ -65,6 +65,7 @@ function Undoables() {
 function Row({ entry }: { entry: AuditEntry }) {
   const m = t.value;
   const look = resultLook(entry.result);
+  const what = entry.detail?.pattern ?? entry.detail?.key ?? '';
   return (
     <tr>
       <td class="muted tn" title={stamp(entry.time)}>
@@ -72,8 +73,9 @@ function Row({ entry }: { entry: AuditEntry }) {
       </td>
       <td>{entry.username}</td>
       <td>{actionWord(entry)}</td>
-      <td class="mono ell target" title={entry.target ?? undefined}>
-        {entry.target ?? m.none}
+      <td class="ell target" title={what}>
+        {what === '' ? '' : <span class="mono">{what} </span>}
+        <span class="sub">{entry.target ?? m.none}</span>
       </td>
       <td class="n">{entry.count === null ? m.none : m.countKeys(num(entry.count), entry.count)}</td>
       <td class="ell reason" title={entry.reason ?? undefined}>
@@ -91,10 +93,8 @@ function Row({ entry }: { entry: AuditEntry }) {
 
 function Audited() {
   const m = t.value;
-  const answer = useAnswer(
-    `audit ${acted.value}`,
-    ASK_MS,
-    async (signal) => (await cache.audit(SHOWN, signal)).entries,
+  const answer = useAnswer(`audit ${acted.value}`, ASK_MS, async (signal) =>
+    (await cache.audit(SHOWN, signal)).entries.filter(({ action }) => action.startsWith('redis.')),
   );
   return (
     <AnswerCard

@@ -1,41 +1,23 @@
-// Redis as the page has it: the chosen instance, its figures, and the number under which its history is kept.
+// Redis as the page has it: the chosen instance, its figures, and what they are measured by.
 
-import { cache, integrations, type CacheMetrics } from '../api/cache';
-import { resourceOf, type Configured, type IntegrationsAnswer, type Source } from '../api/source';
+import type { CacheMetrics } from '../api/cache';
+import type { OutsideAnswer, Shot } from '../api/outside';
+import { outside } from '../api/outside-client';
 import { useAnswer, type Answer } from '../live/answer';
 
 /** Redis is asked every 2 s; figures that people read need no more than this. */
 const ASK_MS = 5_000;
-/** Numbers of resources do not change; a new one comes with its first sample. */
-const NUMBERS_MS = 60_000;
 
-export type CacheSource = Source<CacheMetrics>;
-export type CacheShot = Configured & CacheMetrics;
+export type CacheAnswer = OutsideAnswer<CacheMetrics>;
+export type CacheShot = Shot<CacheMetrics>;
 
-export function useCache(instance: string | null): Answer<CacheSource> {
-  return useAnswer(`cache ${instance ?? ''}`, ASK_MS, (signal) => cache.metrics(instance, signal));
-}
-
-export function useIntegrations(): Answer<IntegrationsAnswer> {
-  return useAnswer('integrations', NUMBERS_MS, (signal) => integrations(signal));
-}
-
-/** The resource of an instance: null when it has none, undefined until the list of integrations came. */
-export function useResource(kind: string, instance: string | null): number | null | undefined {
-  const { data, failure } = useIntegrations();
-  if (data === null) return failure === null ? undefined : null;
-  return instance === null ? undefined : resourceOf(data, kind, instance);
+export function useCache(instance: string | null): Answer<CacheAnswer> {
+  return useAnswer(`cache ${instance ?? ''}`, ASK_MS, (signal) => outside.redis(instance, signal));
 }
 
 /** Warning and critical of the hit ratio, as the design sets them. */
 export const HIT_OK = 0.9;
 export const HIT_WARN = 0.7;
-
-export function hitLevel(ratio: number | null): 'ok' | 'warn' | 'crit' | 'unk' {
-  if (ratio === null) return 'unk';
-  if (ratio >= HIT_OK) return 'ok';
-  return ratio >= HIT_WARN ? 'warn' : 'crit';
-}
 
 /** Below this the ratio of fragmentation tells of the allocator's own pages, not of waste. */
 const FRAGMENTATION_FROM = 100 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 
-import type { Configured, SentryHealth, TopIssue } from '../api/outside';
+import { configured, type Configured, type SentryHealth, type TopIssue } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { api } from '../api/client';
 import type { ChartSpec } from '../chart/spec';
@@ -11,10 +11,11 @@ import { lang, t } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import * as clock from '../live/clock';
 import { now } from '../live/feed';
-import { ConnectLink, OutsideCard } from '../outside/card';
+import { OutsideCard } from '../outside/card';
+import { ConnectLink } from '../outside/notes';
 import { LazyChart } from '../chart/lazy';
-import { EVERY, meanColumn, resourceOf, useStable } from '../outside/source';
-import { configured, safeLink } from '../outside/states';
+import { EVERY, meanColumn, resourceOf, useStable, useIntegrations } from '../outside/source';
+import { safeLink } from '../outside/states';
 import { CrashFreeGauge, IssueFigure, Outward, sentryConnect } from '../quadrants/code-health';
 import { chartData, line } from '../requests/charts';
 import { shown } from '../state/scope';
@@ -152,7 +153,7 @@ function Offer() {
 export function SentryPart() {
   const m = t.value;
   const answer = useAnswer('health', EVERY.snapshot, (signal) => outside.health(null, signal));
-  const integrations = useAnswer('integrations', EVERY.strip, (signal) => outside.integrations(signal));
+  const integrations = useIntegrations();
   const data = configured(answer.data);
   const resources = useStable(resourceOf(integrations.data, 'sentry', data?.instance ?? ''));
   // A collector without integrations has nothing to say here; the errors of the applications do not wait for it.

@@ -6,22 +6,7 @@ import type { Words } from './catalog';
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const enCache: Words<typeof ptCache> = {
-  // Sources
-  cache: 'Cache',
-  queues: 'Queues',
   messages: 'Messages',
-  srcConnected: 'Connected',
-  srcPartial: 'Partial',
-  srcStale: 'Stale',
-  srcPending: 'Waiting',
-  srcAuth: 'Access refused',
-  srcUnreachable: 'No answer',
-  srcBadAnswer: 'Unusable answer',
-  srcNext: (time) => `Next attempt in ${time}.`,
-  srcTried: (time) => `Tried at ${time}.`,
-  srcMissing: 'Could not be read:',
-  srcPendingTitle: 'Waiting for the first reading',
-  srcPendingText: 'It is set up; figures appear by themselves within seconds.',
 
   // Roles
   roleViewer: 'Viewer',
@@ -32,7 +17,6 @@ export const enCache: Words<typeof ptCache> = {
   roleNeedsDelete: 'Deleting keys needs the Admin role.',
 
   // Cache
-  cacheNotSetUp: 'No Redis is set up',
   cacheInstance: 'Instance',
   cacheHitRatio: 'Hit ratio',
   cacheHitRatioSmall: 'hit ratio',
@@ -219,7 +203,6 @@ export const enCache: Words<typeof ptCache> = {
   countKeys: (n, count) => `${n} ${plural(count, 'key', 'keys')}`,
 
   // Queues
-  queuesNotSetUp: 'No queue is set up',
   queueCard: 'Task queue',
   queueWaiting: 'Waiting',
   queueWaitingSmall: 'waiting',
@@ -242,7 +225,6 @@ export const enCache: Words<typeof ptCache> = {
   queueIn: 'In',
   queueInSmall: 'in',
   queueOut: 'Out',
-  queueOutSmall: 'out',
   queueAcked: 'acknowledged',
   queueName: 'Queue',
   queueConsumers: 'Consumers',

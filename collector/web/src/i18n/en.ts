@@ -61,6 +61,7 @@ export const en: Catalog = {
   reasonSilent: (age) => `last heard ${age}`,
   reasonThrottled: (value) => `CPU throttled in ${value} of periods`,
   reasonOom: (n) => `OOM kills: ${n}`,
+  reasonNoAnswer: 'does not answer the collector',
   reasonOther: (code) => `reason: ${code}`,
   announceStatus: (name, status) => `${name}: ${status}`,
 

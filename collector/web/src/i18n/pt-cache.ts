@@ -3,22 +3,7 @@
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
 export const ptCache = {
-  // Sources
-  cache: 'Cache',
-  queues: 'Filas',
   messages: 'Mensagens',
-  srcConnected: 'Conectado',
-  srcPartial: 'Parcial',
-  srcStale: 'Parado',
-  srcPending: 'Aguardando',
-  srcAuth: 'Acesso recusado',
-  srcUnreachable: 'Sem resposta',
-  srcBadAnswer: 'Resposta inválida',
-  srcNext: (time: string) => `Próxima tentativa em ${time}.`,
-  srcTried: (time: string) => `Tentamos às ${time}.`,
-  srcMissing: 'Não foi possível ler:',
-  srcPendingTitle: 'Aguardando a primeira leitura',
-  srcPendingText: 'Está configurado; os números aparecem segundos depois, sozinhos.',
 
   // Roles
   roleViewer: 'Leitor',
@@ -30,7 +15,6 @@ export const ptCache = {
   roleNeedsDelete: 'Excluir chaves exige o papel Administrador.',
 
   // Cache
-  cacheNotSetUp: 'Nenhum Redis configurado',
   cacheInstance: 'Instância',
   cacheHitRatio: 'Taxa de acerto',
   cacheHitRatioSmall: 'taxa de acerto',
@@ -220,7 +204,6 @@ export const ptCache = {
   countKeys: (n: string, count: number) => `${n} ${plural(count, 'chave', 'chaves')}`,
 
   // Queues
-  queuesNotSetUp: 'Nenhuma fila configurada',
   queueCard: 'Fila de tarefas',
   queueWaiting: 'À espera',
   queueWaitingSmall: 'à espera',
@@ -243,7 +226,6 @@ export const ptCache = {
   queueIn: 'Entram',
   queueInSmall: 'entram',
   queueOut: 'Saem',
-  queueOutSmall: 'saem',
   queueAcked: 'confirmadas',
   queueName: 'Fila',
   queueConsumers: 'Consumidores',

@@ -63,6 +63,7 @@ export const pt = {
   reasonSilent: (age: string) => `sem contato ${age}`,
   reasonThrottled: (value: string) => `CPU limitada em ${value} dos períodos`,
   reasonOom: (n: string) => `mortes por OOM: ${n}`,
+  reasonNoAnswer: 'não responde ao coletor',
   reasonOther: (code: string) => `motivo: ${code}`,
   announceStatus: (name: string, status: string) => `${name}: ${status}`,
 

@@ -4,7 +4,7 @@ import type { IntegrationInstance, IntegrationKind, OutsideStatus } from '../api
 import { ago, millis, span, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import { now } from '../live/feed';
-import { OutsideBadge } from '../outside/card';
+import { OutsideBadge } from '../outside/notes';
 import {
   isFailing,
   kindSign,

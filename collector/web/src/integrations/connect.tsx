@@ -7,7 +7,7 @@ import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { Command } from '../ui/parts';
 
-const TRY = 'farol-collector check-config --try';
+const TRY = 'farol-collector check-config';
 
 export function ConnectDialog({ kind, onClose }: { kind: IntegrationKind; onClose: () => void }) {
   const m = t.value;

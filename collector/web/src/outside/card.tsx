@@ -2,79 +2,19 @@
 
 import type { ComponentChildren } from 'preact';
 
-import type { Configured, OutsideAnswer, OutsideStatus } from '../api/outside';
+import { configured, snapshot, type OutsideAnswer, type Shot } from '../api/outside';
 import { ago, hhmmss, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import type { Answer } from '../live/answer';
 import { now } from '../live/feed';
-import { hrefWith } from '../state/route';
 import { Failed } from '../ui/card';
-import { Icon, type IconName } from '../ui/icon';
-import { Empty, Skeleton } from '../ui/parts';
-import { configured, isFailing, kindTitle, lookOf, missingText, nextTryText, reasonOf } from './states';
+import { Icon } from '../ui/icon';
+import { Skeleton } from '../ui/parts';
+import { NoFigures, NotConnected, OutsideBadge, Trouble, type Connect } from './notes';
+import { kindTitle, lookOf } from './states';
 
 /** A card whose own question fails is called old after this. */
 const STALE_MS = 20_000;
-
-export function OutsideBadge({ status }: { status: OutsideStatus | null }) {
-  const look = lookOf(status);
-  return (
-    <span class={`badge ${look.class}`} title={status?.text}>
-      <Icon name={look.icon} size={12} />
-      {look.word}
-    </span>
-  );
-}
-
-/** The link to what has to be written to connect a kind. */
-export function ConnectLink({ kind, title, isMain = false }: { kind: string; title: string; isMain?: boolean }) {
-  return (
-    <a class={`btn sm ${isMain ? 'pri' : ''}`} href={hrefWith('/integrations', { connect: kind })}>
-      {t.value.connectWhat(title)}
-    </a>
-  );
-}
-
-export interface Connect {
-  /** The kind that is offered first. */
-  kind: string;
-  title: string;
-  /** What the card would show. */
-  text: string;
-  icon: IconName;
-}
-
-/** Why a system that was connected brings nothing, and what happens next. */
-export function OutsideFailed({ status, title }: { status: OutsideStatus; title: string }) {
-  const next = nextTryText(status, now.value);
-  const why = status.last_error?.message ?? '';
-  return (
-    <Empty icon={lookOf(status).icon} title={reasonOf(title, status) ?? status.text}>
-      <p>
-        {why}
-        {next !== '' && <span class="line">{next}</span>}
-      </p>
-      <a class="btn sm" href={hrefWith('/integrations', {})}>
-        {t.value.seeIntegrations}
-      </a>
-    </Empty>
-  );
-}
-
-/** Says in one line what is wrong with figures that are shown all the same. */
-function Trouble({ status, title }: { status: OutsideStatus; title: string }) {
-  const reason = reasonOf(title, status);
-  const missing = missingText(status);
-  if (reason === null && missing === '') return null;
-  const look = lookOf(status);
-  const next = reason === null ? '' : nextTryText(status, now.value);
-  return (
-    <p class={`trouble ${look.class}`} title={status.last_error?.message ?? status.text}>
-      <Icon name={look.icon} size={13} />
-      <span>{[reason, missing, next].filter(Boolean).join(' · ')}</span>
-    </p>
-  );
-}
 
 interface Props<T> {
   id: string;
@@ -86,24 +26,27 @@ interface Props<T> {
   isFlush?: boolean;
   class?: string;
   /** What stands before the age; the kind's name when absent. */
-  source?: (data: Configured & Partial<T>) => string;
+  source?: (data: Shot<T>) => string;
+  /** Whether a badge says how the instance does: where the card is about the instance itself. */
+  hasBadge?: boolean;
+  /** Whether what is wrong is said elsewhere on the page. */
+  isQuiet?: boolean;
   /** What is shown instead of "not connected". */
   fallback?: ComponentChildren;
   fallbackSource?: string;
   end?: ComponentChildren;
-  foot?: (data: Configured & Partial<T>) => ComponentChildren;
-  children: (data: Configured & Partial<T>) => ComponentChildren;
+  foot?: (data: Shot<T>) => ComponentChildren;
+  children: (data: Shot<T>) => ComponentChildren;
 }
 
 export function OutsideCard<T>(props: Props<T>) {
-  const { id, title, answer, isFlush = false, fallback } = props;
-  const data = configured<T>(answer.data);
-  const time = now.value;
-  const isUnasked = answer.failure !== null && answer.data !== null && time - answer.at > STALE_MS;
-  const isStale = data !== null && data.as_of !== null && (data.stale || isUnasked);
-  const hasFigures = data !== null && data.as_of !== null;
+  const { id, title, answer, isFlush = false, hasBadge = false, fallback, end } = props;
+  const known = configured<T>(answer.data);
+  const shot = snapshot<T>(answer.data);
+  const isUnasked = answer.failure !== null && answer.data !== null && now.value - answer.at > STALE_MS;
+  const isStale = shot !== null && (shot.stale || isUnasked);
   const isElse = answer.data?.configured === false && fallback !== undefined;
-  const foot = hasFigures ? props.foot?.(data) : undefined;
+  const foot = shot === null ? null : props.foot?.(shot);
   return (
     <section
       class={['card', props.class ?? '', isStale ? 'stale' : ''].join(' ')}
@@ -114,9 +57,14 @@ export function OutsideCard<T>(props: Props<T>) {
       <header>
         <h2 id={id}>{title}</h2>
         <Source {...props} isStale={isStale} />
-        {props.end !== undefined && <span class="end">{props.end}</span>}
+        {(end !== undefined || (hasBadge && known !== null)) && (
+          <span class="end">
+            {hasBadge && known !== null && <OutsideBadge status={known.status} isStale={isStale} />}
+            {end}
+          </span>
+        )}
       </header>
-      <div class={`b ${isFlush && (hasFigures || isElse) ? 'flush' : ''} ${isStale ? 'dimv' : ''}`}>
+      <div class={`b ${isFlush && (shot !== null || isElse) ? 'flush' : ''} ${isStale || answer.isOld ? 'dimv' : ''}`}>
         {isElse ? fallback : <Content {...props} />}
       </div>
       {foot !== undefined && foot !== null && <footer>{foot}</footer>}
@@ -131,50 +79,52 @@ export function stateOf<T>({ data, failure }: Answer<OutsideAnswer<T>>): string 
   return data.stale ? 'stale' : data.status.state;
 }
 
-function Source<T>({ answer, source, fallbackSource, isStale }: Props<T> & { isStale: boolean }) {
+function Source<T>({
+  title,
+  answer,
+  source,
+  fallbackSource,
+  hasBadge = false,
+  isStale,
+}: Props<T> & { isStale: boolean }) {
   const m = t.value;
   const data = configured<T>(answer.data);
   if (data === null) return fallbackSource === undefined ? null : <span class="src">{fallbackSource}</span>;
-  const name = source?.(data) ?? kindTitle(data.kind);
-  const many = data.instances.length > 1 ? ` · ${data.instance}` : '';
-  if (data.as_of === null) {
+  const shot = snapshot<T>(data);
+  // A card that bears the name of the instance need not repeat it.
+  const many = data.instances.length > 1 && title !== data.instance ? ` · ${data.instance}` : '';
+  if (shot === null) {
     const look = lookOf(data.status);
-    return <span class={`src ${look.class === 'unk' ? '' : look.class}`}>{`${name}${many} · ${look.word}`}</span>;
+    // A badge says the word already.
+    const text = `${kindTitle(data.kind)}${many}${hasBadge ? '' : ` · ${look.word}`}`;
+    return <span class={`src ${look.class === 'unk' || hasBadge ? '' : look.class}`}>{text}</span>;
   }
-  const age = Math.max(0, now.value - data.as_of);
+  const at = shot.as_of ?? 0;
+  const old = Math.max(0, now.value - at);
   return (
-    <span class={`src ${isStale ? 'warn' : ''}`} title={hhmmss(data.as_of)}>
+    <span class={`src ${isStale ? 'warn' : ''}`} title={hhmmss(at)}>
       {isStale && <Icon name="clock" size={12} />}
-      {`${name}${many} · ${isStale ? m.staleFor(span(age)) : ago(age)}`}
+      {`${source?.(shot) ?? kindTitle(data.kind)}${many} · ${isStale ? m.staleFor(span(old)) : ago(old)}`}
     </span>
   );
 }
 
-function Content<T>({ answer, connect, height, isFlush = false, children }: Props<T>) {
-  const m = t.value;
-  if (answer.data === null) {
-    if (answer.failure !== null) return <Failed text={answer.failure} onRetry={answer.retry} />;
-    return <Skeleton height={height} />;
-  }
-  const data = configured<T>(answer.data);
+function Content<T>({ answer, connect, height, isFlush = false, isQuiet = false, children }: Props<T>) {
+  const { data, failure } = answer;
   if (data === null) {
-    return (
-      <Empty icon={connect.icon} title={m.notConnectedYet} text={connect.text}>
-        <ConnectLink kind={connect.kind} title={connect.title} />
-      </Empty>
-    );
+    return failure === null ? <Skeleton height={height} /> : <Failed text={failure} onRetry={answer.retry} />;
   }
-  const title = kindTitle(data.kind);
-  if (data.as_of === null) {
-    if (isFailing(data.status)) return <OutsideFailed status={data.status} title={title} />;
-    return <Empty icon="clock" title={m.noAnswerYet} text={m.firstAnswerSoon} />;
-  }
+  if (!data.configured) return <NotConnected connect={connect} />;
+  const shot = snapshot<T>(data);
+  if (shot === null) return <NoFigures answer={data} />;
   return (
     <>
-      <div class={isFlush ? 'pad-x' : ''}>
-        <Trouble status={data.status} title={title} />
-      </div>
-      {children(data)}
+      {!isQuiet && (
+        <div class={isFlush ? 'pad-x' : ''}>
+          <Trouble answer={shot} />
+        </div>
+      )}
+      {children(shot)}
     </>
   );
 }

@@ -1,6 +1,6 @@
 // What the overview asks of other systems in more than one of its parts, asked once.
 
-import type { IntegrationsAnswer, OutsideAnswer, Uptime, UsersOnline } from '../api/outside';
+import { configured, type IntegrationsAnswer, type OutsideAnswer, type Uptime, type UsersOnline } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { useAnswer, type Answer } from '../live/answer';
 import {
@@ -13,8 +13,8 @@ import {
   useDayOfChecks,
   useStable,
   type States,
+  useIntegrations,
 } from './source';
-import { configured } from './states';
 import { useUsersLine, type UsersLine } from './users';
 
 const HOUR = {
@@ -37,7 +37,7 @@ export interface Around {
 }
 
 export function useAround(): Around {
-  const integrations = useAnswer('integrations', EVERY.snapshot, (signal) => outside.integrations(signal));
+  const integrations = useIntegrations(EVERY.snapshot);
   const uptime = useAnswer('uptime', EVERY.snapshot, (signal) => outside.uptime(null, signal));
   const counted = instancesOf(integrations.data, USER_KINDS).length > 0;
   // Nobody counts users: one question is enough to know it.

@@ -3,6 +3,7 @@
 import { useMemo } from 'preact/hooks';
 
 import { api, requests } from '../api/client';
+import { outside } from '../api/outside-client';
 import type { IntegrationInstance, IntegrationsAnswer } from '../api/outside';
 import type { QueryAnswer } from '../api/types';
 import { useAnswer, type Answer } from '../live/answer';
@@ -34,6 +35,18 @@ export function hasAny(answer: IntegrationsAnswer | null): boolean {
 export function resourceOf(answer: IntegrationsAnswer | null, kind: string, name: string): number[] {
   const found = answer?.kinds.find((one) => one.kind === kind)?.instances.find((one) => one.name === name);
   return found?.resource == null ? [] : [found.resource];
+}
+
+/** All integrations; their states matter to some pages, to others only the numbers of their resources. */
+export function useIntegrations(every: number = EVERY.strip): Answer<IntegrationsAnswer> {
+  return useAnswer('integrations', every, (signal) => outside.integrations(signal));
+}
+
+/** The resource of an instance: null when it has none, undefined until the list of integrations came. */
+export function useResource(kind: string, instance: string | null): number | null | undefined {
+  const { data, failure } = useIntegrations();
+  if (data === null) return failure === null ? undefined : null;
+  return instance === null ? undefined : (resourceOf(data, kind, instance)[0] ?? null);
 }
 
 export const USER_KINDS = ['online_users', 'plausible', 'fathom', 'umami'] as const;

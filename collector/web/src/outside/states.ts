@@ -1,6 +1,6 @@
 // What the state of a system that is asked means for a person: colour, shape, word, and the reason in a sentence.
 
-import type { Configured, OutsideAnswer, OutsideStatus } from '../api/outside';
+import type { OutsideStatus } from '../api/outside';
 import { ago, num, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import type { IconName } from '../ui/icon';
@@ -63,18 +63,19 @@ export function isFailing(status: OutsideStatus): boolean {
   return ['auth_error', 'unreachable', 'bad_answer', 'stale'].includes(status.state);
 }
 
-/** How a system is doing; null is one that is not connected. */
-export function lookOf(status: OutsideStatus | null): OutsideLook {
+/** How a system is doing; null is one that is not connected. `isStale`: its figures are old, whatever the last answer was. */
+export function lookOf(status: OutsideStatus | null, isStale = false): OutsideLook {
   const m = t.value;
   const slow: OutsideLook = { class: 'warn', icon: 'warn', word: m.slow };
+  const stale: OutsideLook = { class: 'warn', icon: 'clock', word: m.stale };
   if (status === null || status.state === 'not_configured') return { class: 'unk', icon: 'plug', word: m.notConnected };
   switch (status.state) {
     case 'ok':
-      return { class: 'ok', icon: 'check', word: m.connected };
+      return isStale ? stale : { class: 'ok', icon: 'check', word: m.connected };
     case 'partial':
-      return { class: 'warn', icon: 'warn', word: m.inPart };
+      return isStale ? stale : { class: 'warn', icon: 'warn', word: m.inPart };
     case 'stale':
-      return slow;
+      return stale;
     case 'pending':
       return { class: 'unk', icon: 'ghost', word: m.noAnswerYet };
     case 'auth_error':
@@ -132,11 +133,6 @@ export function missingText(status: OutsideStatus): string {
   return t.value.missingParts(
     status.missing.map(({ part, message }) => (message === '' ? part : `${part} (${message})`)).join('; '),
   );
-}
-
-/** A configured answer, or null. */
-export function configured<T>(answer: OutsideAnswer<T> | null): (Configured & Partial<T>) | null {
-  return answer?.configured === true ? answer : null;
 }
 
 /** An address that a link may lead to: what others say is not trusted to be one. */

@@ -3,14 +3,13 @@
 import { computed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-import type { UptimeWord } from '../api/outside';
+import { configured, type UptimeWord } from '../api/outside';
 import type { Reason, Status } from '../api/types';
 import { hhmmss, num } from '../i18n/format';
 import { t } from '../i18n/index';
 import { lastHeard } from '../live/feed';
 import { fleet, isLoaded, rank, worst, type Resource } from '../live/fleet';
 import type { Around } from '../outside/overview';
-import { configured } from '../outside/states';
 import { contact } from '../shell/top-bar';
 import { href } from '../state/route';
 import { announce } from '../ui/announcer';

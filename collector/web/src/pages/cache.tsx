@@ -3,18 +3,22 @@
 import { CacheActions } from '../cache/actions';
 import { useCacheCharts, useCacheHistory } from '../cache/charts';
 import { cacheName, CacheFigures } from '../cache/figures';
-import { useCache, useResource, type CacheShot, type CacheSource } from '../cache/source';
+import { cacheConnect } from '../cache/quadrant';
+import { useCache, type CacheAnswer, type CacheShot } from '../cache/source';
 import { CacheTables } from '../cache/tables';
 import { DataChart } from '../chart/chart';
-import { snapshot } from '../api/source';
+import { configured, snapshot } from '../api/outside';
 import { t } from '../i18n/index';
 import type { Answer } from '../live/answer';
+import { OutsideCard } from '../outside/card';
+import { FirstRun, NotConnected, Trouble } from '../outside/notes';
+import { InstancePicker } from '../outside/picker';
+import { useResource } from '../outside/source';
 import { Shell } from '../shell/shell';
 import { param } from '../state/route';
-import { InstancePicker, NotSetUp, SourceCard, SourceNotes } from '../ui/source';
 
 interface TopProps {
-  answer: Answer<CacheSource>;
+  answer: Answer<CacheAnswer>;
   resource: number | null | undefined;
   shot: CacheShot | null;
 }
@@ -26,21 +30,22 @@ function Top({ answer, resource, shot }: TopProps) {
   // A limit far above would flatten the line of what is used.
   const charts = useCacheCharts(history, limit > 0 && (shot?.used_memory ?? 0) > limit / 8);
   const more = { failure: history.failure, onRetry: history.retry };
-  const name = answer.data?.configured === true ? answer.data.instance : m.cache;
+  const name = configured(answer.data)?.instance ?? m.cache;
   return (
     <div class="g12">
-      <SourceCard
+      <OutsideCard
         id="instance"
         title={name}
-        sub={cacheName}
+        source={cacheName}
         class="c4"
-        icon="db"
-        none={m.cacheNotSetUp}
+        connect={cacheConnect()}
+        hasBadge
+        isQuiet
         answer={answer}
         height={230}
       >
         {(found) => <CacheFigures shot={found} resource={resource} />}
-      </SourceCard>
+      </OutsideCard>
       <DataChart {...charts.hit} {...more} class="c4" />
       <section class="card c4" aria-labelledby="c-memory-commands">
         <header>
@@ -59,26 +64,24 @@ function Body() {
   const m = t.value;
   const answer = useCache(param('instance'));
   const { data } = answer;
-  const source = data?.configured === true ? data : null;
-  const resource = useResource('redis', source?.instance ?? null);
+  const known = configured(data);
+  const resource = useResource('redis', known?.instance ?? null);
   if (data?.configured === false) {
     return (
-      <section class="card">
-        <div class="b first-run">
-          <NotSetUp source={data} icon="db" title={m.cacheNotSetUp} />
-        </div>
-      </section>
+      <FirstRun>
+        <NotConnected connect={cacheConnect()} lines={data} />
+      </FirstRun>
     );
   }
-  const shot = data && snapshot(data);
+  const shot = snapshot(data);
   return (
     <>
-      {source !== null && source.instances.length > 1 && (
+      {known !== null && known.instances.length > 1 && (
         <div class="row wrap tools">
-          <InstancePicker source={source} name="instance" label={m.cacheInstance} />
+          <InstancePicker source={known} name="instance" label={m.cacheInstance} />
         </div>
       )}
-      {source !== null && source.as_of !== null && <SourceNotes source={source} />}
+      {shot && <Trouble answer={shot} />}
       <Top answer={answer} resource={resource} shot={shot} />
       {shot && <CacheActions shot={shot} />}
       {shot && <CacheTables shot={shot} />}

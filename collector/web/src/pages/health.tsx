@@ -17,19 +17,10 @@ import { announce } from '../ui/announcer';
 import { AnswerCard } from '../ui/card';
 import { HowTo, Snippets } from '../ui/how-to';
 import { Icon } from '../ui/icon';
+import { Kpi } from '../ui/kpi';
 
 function mean(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function Kpi({ label, value, note }: { label: string; value: string; note: string }) {
-  return (
-    <div class="kpi">
-      <div class="sub">{label}</div>
-      <div class="stat-v">{value}</div>
-      <div class="sub tn ell">{note}</div>
-    </div>
-  );
 }
 
 function Head({ rows }: { rows: readonly CheckRow[] }) {

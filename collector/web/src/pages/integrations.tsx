@@ -1,12 +1,10 @@
 // The systems around that the collector asks: what is connected and how it does, and how to connect the others.
 
 import type { IntegrationGroup, IntegrationKind, IntegrationsAnswer } from '../api/outside';
-import { outside } from '../api/outside-client';
 import { t } from '../i18n/index';
 import { InstanceCard, UnconnectedCard } from '../integrations/cards';
 import { ConnectDialog } from '../integrations/connect';
-import { useAnswer } from '../live/answer';
-import { EVERY } from '../outside/source';
+import { EVERY, useIntegrations } from '../outside/source';
 import { Shell } from '../shell/shell';
 import { param, setParams } from '../state/route';
 import { Failed } from '../ui/card';
@@ -71,7 +69,7 @@ function Others({ kinds }: { kinds: readonly IntegrationKind[] }) {
 
 function Body() {
   const m = t.value;
-  const answer = useAnswer('integrations', EVERY.users, (signal) => outside.integrations(signal));
+  const answer = useIntegrations(EVERY.users);
   const { data, failure } = answer;
   if (data === null) {
     if (failure === null) return <Skeleton height={420} />;

@@ -3,37 +3,41 @@
 import { useMemo } from 'preact/hooks';
 
 import type { Celery, Rabbit } from '../api/queues';
-import type { Source } from '../api/source';
+import { configured, type OutsideAnswer } from '../api/outside';
 import { points } from '../chart/pick';
 import { DataChart } from '../chart/chart';
 import { age, num } from '../i18n/format';
 import { t } from '../i18n/index';
 import type { Answer } from '../live/answer';
 import { now } from '../live/feed';
+import { OutsideCard } from '../outside/card';
+import { FirstRun, NotConnected, OutsideBadge } from '../outside/notes';
+import { InstancePicker } from '../outside/picker';
 import { useQueueHistory, useSpeed, useWaiting } from '../queues/charts';
 import { QueueFigures } from '../queues/figures';
 import { QueueTable } from '../queues/list';
 import { QueueNotes } from '../queues/notes';
+import { queuesConnect } from '../queues/quadrant';
 import { isConfigured, mergeQueues, useQueues, type Queues } from '../queues/source';
 import { Failures, Nodes, Tasks, Workers } from '../queues/tables';
 import { Shell } from '../shell/shell';
 import { param } from '../state/route';
 import { shown } from '../state/scope';
 import { Skeleton } from '../ui/parts';
-import { InstancePicker, NotSetUp, SourceBadge, SourceCard } from '../ui/source';
 
-const BROKER = { icon: 'layers' as const };
-
-/** Nothing is set up: how either is connected. */
-function FirstRun({ celery, rabbit }: { celery: Answer<Source<Celery>>; rabbit: Answer<Source<Rabbit>> }) {
-  const m = t.value;
+/** Nothing is connected: how either is. */
+function NoQueues({
+  celery,
+  rabbit,
+}: {
+  celery: Answer<OutsideAnswer<Celery>>;
+  rabbit: Answer<OutsideAnswer<Rabbit>>;
+}) {
   return (
-    <section class="card">
-      <div class="b first-run">
-        {celery.data?.configured === false && <NotSetUp source={celery.data} icon="layers" title={m.queuesNotSetUp} />}
-        {rabbit.data?.configured === false && <NotSetUp source={rabbit.data} icon="layers" title="RabbitMQ" />}
-      </div>
-    </section>
+    <FirstRun>
+      {celery.data?.configured === false && <NotConnected connect={queuesConnect('celery')} lines={celery.data} />}
+      {rabbit.data?.configured === false && <NotConnected connect={queuesConnect('rabbitmq')} lines={rabbit.data} />}
+    </FirstRun>
   );
 }
 
@@ -92,7 +96,7 @@ function QueueCard({ all }: { all: Queues }) {
           {broker?.is_cut === true && broker.total_count !== null && (
             <span class="src">{m.queueCount(num(rows.length), num(broker.total_count))}</span>
           )}
-          {broker && <SourceBadge source={broker} />}
+          {broker && <OutsideBadge status={broker.status} isStale={broker.stale} />}
         </span>
       </header>
       <div class="b flush">
@@ -102,33 +106,33 @@ function QueueCard({ all }: { all: Queues }) {
   );
 }
 
-function CeleryCards({ answer }: { answer: Answer<Source<Celery>> }) {
+function CeleryCards({ answer }: { answer: Answer<OutsideAnswer<Celery>> }) {
   const m = t.value;
   return (
     <>
-      <SourceCard
-        {...BROKER}
+      <OutsideCard
         id="tasks"
         title={m.queueTasks}
-        sub={() => m.queueLastHour}
-        none={m.queuesNotSetUp}
+        connect={queuesConnect('celery')}
+        source={() => m.queueLastHour}
+        isQuiet
         isFlush
         answer={answer}
         height={180}
       >
         {(found) => <Tasks rows={found.tasks ?? []} />}
-      </SourceCard>
-      <SourceCard
-        {...BROKER}
+      </OutsideCard>
+      <OutsideCard
         id="failures"
+        connect={queuesConnect('celery')}
+        isQuiet
         title={m.queueLastFailures}
-        none={m.queuesNotSetUp}
         isFlush
         answer={answer}
         height={140}
       >
         {(found) => <Failures rows={found.failures ?? []} />}
-      </SourceCard>
+      </OutsideCard>
     </>
   );
 }
@@ -138,12 +142,12 @@ function Body() {
   const all = useQueues(param('celery'), param('rabbitmq'));
   const { celery, rabbit, tasks, broker } = all;
   if (celery.data?.configured === false && rabbit.data?.configured === false) {
-    return <FirstRun celery={celery} rabbit={rabbit} />;
+    return <NoQueues celery={celery} rabbit={rabbit} />;
   }
-  const hasChoice = [celery, rabbit].some(({ data }) => data?.configured === true && data.instances.length > 1);
+  const hasChoice = [celery, rabbit].some(({ data }) => (configured<object>(data)?.instances.length ?? 0) > 1);
   const hasCelery = celery.data?.configured !== false;
   const nodes = broker?.nodes ?? [];
-  const either: Answer<Source<object>> = isConfigured(rabbit) ? rabbit : celery;
+  const either: Answer<OutsideAnswer<object>> = isConfigured(rabbit) ? rabbit : celery;
   return (
     <>
       {hasChoice && (
@@ -158,31 +162,30 @@ function Body() {
         {tasks !== null || broker !== null ? (
           <QueueCard all={all} />
         ) : (
-          <SourceCard
-            {...BROKER}
+          <OutsideCard
             id="queues"
+            connect={queuesConnect('rabbitmq')}
             title={m.queues}
             class="c7"
-            none={m.queuesNotSetUp}
             answer={either}
             height={180}
           >
             {() => null}
-          </SourceCard>
+          </OutsideCard>
         )}
-        <SourceCard
-          {...BROKER}
+        <OutsideCard
           id="workers"
+          connect={queuesConnect('celery')}
+          isQuiet
           title={m.queueWorkers}
-          sub={(found) => ['Celery', found.broker ?? ''].filter(Boolean).join(' · ')}
+          source={(found) => ['Celery', found.broker ?? ''].filter(Boolean).join(' · ')}
           class="c5"
-          none={m.queueNoWorkers}
           isFlush
           answer={celery}
           height={180}
         >
           {(found) => <Workers rows={found.workers ?? []} />}
-        </SourceCard>
+        </OutsideCard>
       </div>
       {hasCelery && <CeleryCards answer={celery} />}
       {nodes.length > 0 && (

@@ -5,12 +5,11 @@ import { useChecks } from '../checks/source';
 import { num, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import { outside } from '../api/outside-client';
-import type { Configured, OutsideAnswer, UsersOnline } from '../api/outside';
+import { configured, type Configured, type OutsideAnswer, type UsersOnline } from '../api/outside';
 import { useAnswer, type Answer } from '../live/answer';
 import { OutsideCard } from '../outside/card';
 import { LazyChart } from '../chart/lazy';
-import { EVERY, resourceOf, useDayOfChecks, useStable } from '../outside/source';
-import { configured } from '../outside/states';
+import { EVERY, resourceOf, useDayOfChecks, useStable, useIntegrations } from '../outside/source';
 import { useUsersLine, useUsersSpec } from '../outside/users';
 import { Shell } from '../shell/shell';
 import { rangeWords } from '../shell/top-bar';
@@ -25,7 +24,7 @@ const USERS_HEIGHT = 190;
 
 function UsersLine({ data }: { data: Configured & Partial<UsersOnline> }) {
   const m = t.value;
-  const integrations = useAnswer('integrations', EVERY.strip, (signal) => outside.integrations(signal));
+  const integrations = useIntegrations();
   const resources = useStable(resourceOf(integrations.data, data.kind, data.instance));
   const line = useUsersLine(shown.value, resources);
   const spec = useUsersSpec('users', USERS_HEIGHT, false);

@@ -2,15 +2,16 @@
 
 import { useMemo } from 'preact/hooks';
 
-import type { Configured, Monitor, Uptime, UsersOnline } from '../api/outside';
+import { configured, type Configured, type Monitor, type Uptime, type UsersOnline } from '../api/outside';
 import { millis, num, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import type { Around } from '../outside/overview';
-import { ConnectLink, OutsideCard, OutsideFailed, type Connect } from '../outside/card';
+import { OutsideCard } from '../outside/card';
+import { ConnectLink, NoFigures, type Connect } from '../outside/notes';
 import { monitorLook, monitorWord, uptimeWord, wordLook, worstMonitorFirst } from '../outside/monitors';
 import { LazyChart } from '../chart/lazy';
 import { stripOf, type States } from '../outside/source';
-import { configured, isFailing, kindTitle } from '../outside/states';
+import { isFailing, kindTitle } from '../outside/states';
 import { DayStrip, upText } from '../outside/strip';
 import { useUsersSpec } from '../outside/users';
 import { href } from '../state/route';
@@ -109,8 +110,7 @@ function Users({ around }: { around: Around }) {
       </p>
     );
   }
-  if (data.as_of === null && isFailing(data.status))
-    return <OutsideFailed status={data.status} title={kindTitle(data.kind)} />;
+  if (data.as_of === null && isFailing(data.status)) return <NoFigures answer={data} />;
   return (
     <>
       <UsersFigure data={data} />
@@ -173,7 +173,7 @@ export function Availability({ around }: { around: Around }) {
       {(data) => (
         <>
           <div class="pad-x uptime-q">
-            <Light word={data.word ?? 'UNKNOWN'} />
+            <Light word={data.word} />
             <Users around={around} />
           </div>
           {data.monitors == null || data.monitors.length === 0 ? (

@@ -3,7 +3,7 @@
 import { useMemo } from 'preact/hooks';
 
 import { api } from '../api/client';
-import type { Infra, InfraTarget, IntegrationsAnswer } from '../api/outside';
+import { configured, type Infra, type InfraTarget, type IntegrationsAnswer } from '../api/outside';
 import { outside } from '../api/outside-client';
 import type { ChartSpec } from '../chart/spec';
 import { bytes, num, pct, rate, short } from '../i18n/format';
@@ -11,7 +11,8 @@ import { lang, t } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import { machines, type Resource } from '../live/fleet';
 import { now } from '../live/feed';
-import { OutsideCard, type Connect } from '../outside/card';
+import { OutsideCard } from '../outside/card';
+import type { Connect } from '../outside/notes';
 import { LazyChart } from '../chart/lazy';
 import {
   EVERY,
@@ -24,7 +25,7 @@ import {
   useStable,
   type Hour,
 } from '../outside/source';
-import { configured, kindTitle } from '../outside/states';
+import { kindTitle } from '../outside/states';
 import { worstFirst } from '../overview/hosts';
 import { chartData, line, type Column } from '../requests/charts';
 import { href } from '../state/route';

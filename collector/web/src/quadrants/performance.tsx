@@ -3,7 +3,7 @@
 
 import { useMemo } from 'preact/hooks';
 
-import type { IntegrationsAnswer, SentryPerformance } from '../api/outside';
+import { configured, type IntegrationsAnswer, type SentryPerformance } from '../api/outside';
 import { outside } from '../api/outside-client';
 import type { ChartSpec } from '../chart/spec';
 import { axisMillis, millis, num, pct } from '../i18n/format';
@@ -23,7 +23,7 @@ import {
   useHour,
   useStable,
 } from '../outside/source';
-import { configured, kindTitle } from '../outside/states';
+import { kindTitle } from '../outside/states';
 import { chartData, column, line, type ChartData, type Column } from '../requests/charts';
 import { failing, slowness } from '../requests/figures';
 import { Failed } from '../ui/card';

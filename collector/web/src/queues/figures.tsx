@@ -3,7 +3,7 @@
 import type { Point } from '../api/types';
 import { num, pct, short, span } from '../i18n/format';
 import { t } from '../i18n/index';
-import { Icon } from '../ui/icon';
+import { Kpi } from '../ui/kpi';
 import { drainS, WAITING_MANY, type CeleryShot, type RabbitShot } from './source';
 
 /** Above this share of failed tasks, as for requests. */
@@ -33,34 +33,6 @@ export function waitingState(waiting: number | null): State {
 export function failingState(ratio: number | null): State {
   if (ratio === null || ratio <= FAILING[0]) return '';
   return ratio > FAILING[1] ? 'crit' : 'warn';
-}
-
-interface KpiProps {
-  label: string;
-  value: string;
-  unit?: string;
-  note?: string;
-  state?: State;
-}
-
-function Kpi({ label, value, unit, note = '', state = '' }: KpiProps) {
-  return (
-    <div class="kpi">
-      <div class="row sub">
-        {label}
-        {state !== '' && (
-          <span class={state}>
-            <Icon name={state} size={13} />
-          </span>
-        )}
-      </div>
-      <div class="stat-v">
-        {value}
-        {unit !== undefined && <small>{unit}</small>}
-      </div>
-      <div class="kpi-foot sub tn">{note}</div>
-    </div>
-  );
 }
 
 /** What waits: tasks as Celery counts them, else messages that are ready. */

@@ -1,8 +1,8 @@
 // What stands above the tables: alarms that block, checks that fail, and what the integration could not know.
 
 import { t } from '../i18n/index';
+import { Trouble } from '../outside/notes';
 import { Icon } from '../ui/icon';
-import { SourceNotes } from '../ui/source';
 import { type CeleryShot, type RabbitShot } from './source';
 
 function Note({ kind, text }: { kind: 'crit' | 'warn' | 'info'; text: string }) {
@@ -23,8 +23,8 @@ export function QueueNotes({ tasks, broker }: { tasks: CeleryShot | null; broker
   if (!isTold && !isTroubled) return null;
   return (
     <div class="notes">
-      {broker && <SourceNotes source={broker} />}
-      {tasks && <SourceNotes source={tasks} />}
+      {broker && <Trouble answer={broker} />}
+      {tasks && <Trouble answer={tasks} />}
       {broker?.alarms?.map((alarm) => (
         <Note key={`${alarm.node} ${alarm.kind}`} kind="crit" text={m.queueAlarm(alarm.node, alarm.kind)} />
       ))}

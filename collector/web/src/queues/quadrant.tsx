@@ -1,14 +1,15 @@
 // The quadrant of the overview about queues: what waits, and how the work on it goes.
 
 import type { Celery, Rabbit } from '../api/queues';
-import type { Source } from '../api/source';
+import type { OutsideAnswer } from '../api/outside';
 import { lastHour } from '../cache/charts';
 import { LazyChart } from '../chart/lazy';
 import { num, pct, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import type { Answer } from '../live/answer';
 import { href } from '../state/route';
-import { SourceCard, SourceNotes } from '../ui/source';
+import { OutsideCard } from '../outside/card';
+import type { Connect } from '../outside/notes';
 import { useQueueHistory, useWaiting } from './charts';
 import { count, failingState, seconds, waitingOf, waitingState } from './figures';
 import { isConfigured, useQueues, WAITING_MANY, type CeleryShot, type Queues, type RabbitShot } from './source';
@@ -96,38 +97,34 @@ function RabbitFacts({ of }: { of: RabbitShot }) {
   );
 }
 
-/** Celery's figures where it is set up, else RabbitMQ's, else how to set one up. */
+export function queuesConnect(kind: 'celery' | 'rabbitmq'): Connect {
+  return { kind, title: kind === 'celery' ? 'Celery' : 'RabbitMQ', text: t.value.emptyQueues, icon: 'layers' };
+}
+
+/** Celery's figures where it is connected, else RabbitMQ's, else how to connect them. */
 export function QueuesQuadrant() {
   const m = t.value;
   const all = useQueues(null, null);
   const { celery, rabbit, tasks, broker } = all;
   // While Celery has not said anything yet, RabbitMQ may speak.
   const isCelery = !isConfigured(rabbit) || isConfigured(celery);
-  const answer = (isCelery ? celery : rabbit) as Answer<Source<Celery | Rabbit>>;
+  const answer = (isCelery ? celery : rabbit) as Answer<OutsideAnswer<Celery | Rabbit>>;
   return (
-    <SourceCard
+    <OutsideCard
       id="q-queues"
       title={m.queueCard}
-      sub={() => (isCelery ? 'Celery' : 'RabbitMQ')}
-      class="quad"
-      icon="layers"
-      none={m.queuesNotSetUp}
+      connect={queuesConnect('rabbitmq')}
       answer={answer}
       height={320}
-      foot={() => (
-        <footer>
-          <a href={href('/queues')}>{m.queueOpen}</a>
-        </footer>
-      )}
+      foot={() => <a href={href('/queues')}>{m.queueOpen}</a>}
     >
-      {(found) => (
+      {() => (
         <>
-          {(found.stale || found.status.missing.length > 0) && <SourceNotes source={found} />}
           <Waiting tasks={tasks} broker={broker} />
           <Chart all={all} isCelery={isCelery} />
           {isCelery ? tasks && <CeleryFacts of={tasks} /> : broker && <RabbitFacts of={broker} />}
         </>
       )}
-    </SourceCard>
+    </OutsideCard>
   );
 }

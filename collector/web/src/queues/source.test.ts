@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 
-import { celerySample, rabbitSample } from '../test/sources';
+import { celerySample, rabbitSample } from '../test/cache';
 import { drainS, mergeQueues, slope } from './source';
 
 it('joins what both know of a queue by its name, longest first', () => {

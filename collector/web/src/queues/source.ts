@@ -1,20 +1,21 @@
 // Celery and RabbitMQ as the page has them: either may be missing, and what both know of a queue is one row.
 
-import { queueSources, type Celery, type Rabbit } from '../api/queues';
-import { snapshot, type Configured, type Source } from '../api/source';
-import { useResource } from '../cache/source';
+import { configured, snapshot, type OutsideAnswer, type Shot } from '../api/outside';
+import { outside } from '../api/outside-client';
+import type { Celery, Rabbit } from '../api/queues';
 import { useAnswer, type Answer } from '../live/answer';
+import { useResource } from '../outside/source';
 
 const ASK_MS = 5_000;
 /** More than this waiting is critical, more than half of it a warning. */
 export const WAITING_MANY = 1_000;
 
-export type CeleryShot = Configured & Celery;
-export type RabbitShot = Configured & Rabbit;
+export type CeleryShot = Shot<Celery>;
+export type RabbitShot = Shot<Rabbit>;
 
 export interface Queues {
-  celery: Answer<Source<Celery>>;
-  rabbit: Answer<Source<Rabbit>>;
+  celery: Answer<OutsideAnswer<Celery>>;
+  rabbit: Answer<OutsideAnswer<Rabbit>>;
   tasks: CeleryShot | null;
   broker: RabbitShot | null;
   /** Resources of the history: null when there is none, undefined until that is known. */
@@ -22,24 +23,24 @@ export interface Queues {
   rabbitId: number | null | undefined;
 }
 
-function nameOf(answer: Answer<Source<object>>): string | null {
-  return answer.data?.configured === true ? answer.data.instance : null;
+function nameOf(answer: Answer<OutsideAnswer<object>>): string | null {
+  return configured(answer.data)?.instance ?? null;
 }
 
 export function useQueues(celeryName: string | null, rabbitName: string | null): Queues {
-  const celery = useAnswer(`celery ${celeryName ?? ''}`, ASK_MS, (signal) => queueSources.celery(celeryName, signal));
-  const rabbit = useAnswer(`rabbit ${rabbitName ?? ''}`, ASK_MS, (signal) => queueSources.rabbit(rabbitName, signal));
+  const celery = useAnswer(`celery ${celeryName ?? ''}`, ASK_MS, (signal) => outside.celery(celeryName, signal));
+  const rabbit = useAnswer(`rabbit ${rabbitName ?? ''}`, ASK_MS, (signal) => outside.rabbit(rabbitName, signal));
   return {
     celery,
     rabbit,
-    tasks: celery.data && snapshot(celery.data),
-    broker: rabbit.data && snapshot(rabbit.data),
+    tasks: snapshot(celery.data),
+    broker: snapshot(rabbit.data),
     celeryId: useResource('celery', nameOf(celery)),
     rabbitId: useResource('rabbitmq', nameOf(rabbit)),
   };
 }
 
-export function isConfigured(answer: Answer<Source<object>>): boolean {
+export function isConfigured(answer: Answer<OutsideAnswer<object>>): boolean {
   return answer.data?.configured === true;
 }
 
@@ -115,9 +116,9 @@ export function drainS(
   const { publish_rate: into, ack_rate: out } = broker?.totals ?? { publish_rate: null, ack_rate: null };
   const net = into !== null && out !== null ? out - into : -(slope(history) ?? NaN);
   if (Number.isNaN(net)) return null;
-  if (net <= 0) return 'growing';
-  // Next to no movement says nothing about when it ends.
-  return waiting / net > DRAIN_MAX_S ? null : waiting / net;
+  // Next to no movement says nothing about where it goes.
+  if (Math.abs(net) * DRAIN_MAX_S < waiting) return null;
+  return net < 0 ? 'growing' : waiting / net;
 }
 
 /** Nobody waits longer for a queue. */

@@ -1,5 +1,6 @@
 // The figures of all requests on the page, each with its change against yesterday.
 
+import type { ComponentProps } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import type { LatencyAnswer } from '../api/types';
@@ -9,7 +10,7 @@ import { changeOf, want, type PICKS } from '../live/compare';
 import { now } from '../live/feed';
 import { service, services, tenant } from '../state/scope';
 import { ChangeMark } from '../ui/change';
-import { Icon } from '../ui/icon';
+import { Kpi } from '../ui/kpi';
 
 /** Warning and critical, as the design sets them. */
 const SLOW_MS = [500, 1_000] as const;
@@ -39,35 +40,12 @@ export function meanRate(answer: LatencyAnswer): number {
   return seconds > 0 ? answer.total.count / seconds : 0;
 }
 
-interface KpiProps {
-  label: string;
-  value: string;
-  unit?: string;
-  note?: string;
-  state?: Level;
-  figure: keyof typeof PICKS;
-}
+type Compared = Omit<ComponentProps<typeof Kpi>, 'note'> & { note: string; figure: keyof typeof PICKS };
 
-function Kpi({ label, value, unit, note, state = '', figure }: KpiProps) {
-  const ids = comparable();
-  const change = changeOf(ids, figure).value;
-  return (
-    <div class="kpi">
-      <div class="row sub">
-        {label}
-        {state !== '' && (
-          <span class={state}>
-            <Icon name={state} size={13} />
-          </span>
-        )}
-      </div>
-      <div class="stat-v">
-        {value}
-        {unit !== undefined && <small>{unit}</small>}
-      </div>
-      <div class="kpi-foot sub tn">{change === null ? (note ?? '') : <ChangeMark change={change} />}</div>
-    </div>
-  );
+/** A figure with its change against yesterday in place of the note, where that is known. */
+function ComparedKpi({ figure, note, ...rest }: Compared) {
+  const change = changeOf(comparable(), figure).value;
+  return <Kpi {...rest} note={change === null ? note : <ChangeMark change={change} />} />;
 }
 
 /** The one service whose days are compared; percentiles of several cannot be added up. */
@@ -90,14 +68,14 @@ export function Figures({ answer }: { answer: LatencyAnswer }) {
   };
   return (
     <div class="kpis flat">
-      <Kpi
+      <ComparedKpi
         label={m.requests}
         value={short(meanRate(answer))}
         unit="/s"
         note={m.countRequests(num(total.count))}
         figure="rate"
       />
-      <Kpi
+      <ComparedKpi
         label={m.errorRatio}
         value={total.error_ratio === null ? m.none : pctNumber(total.error_ratio)}
         unit={total.error_ratio === null ? '' : '%'}
@@ -105,16 +83,16 @@ export function Figures({ answer }: { answer: LatencyAnswer }) {
         state={failing(total.error_ratio)}
         figure="errors"
       />
-      <Kpi label="P50" {...time(total.p50_ms)} note={m.halfFaster} figure="p50" />
-      <Kpi
+      <ComparedKpi label="P50" {...time(total.p50_ms)} note={m.halfFaster} figure="p50" />
+      <ComparedKpi
         label="P95"
         {...time(total.p95_ms)}
         note={m.ofFaster(pct(0.95, 0))}
         state={slowness(total.p95_ms)}
         figure="p95"
       />
-      <Kpi label="P99" {...time(total.p99_ms)} note={m.ofFaster(pct(0.99, 0))} figure="p99" />
-      <Kpi
+      <ComparedKpi label="P99" {...time(total.p99_ms)} note={m.ofFaster(pct(0.99, 0))} figure="p99" />
+      <ComparedKpi
         label="Apdex"
         value={total.apdex === null ? m.none : num(total.apdex, 2)}
         note={m.apdexNote}

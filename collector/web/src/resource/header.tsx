@@ -1,7 +1,5 @@
 // The head of a resource's page: name, status and why, what it is, and its key figures.
 
-import type { ComponentChildren } from 'preact';
-
 import type { Latest } from '../api/types';
 import { bytes, bytesParts, cores, num, pct, pctNumber, rate, short, span } from '../i18n/format';
 import { t } from '../i18n/index';
@@ -10,6 +8,7 @@ import { AgentLine } from '../overview/completeness';
 import { href, hrefWith } from '../state/route';
 import { isService } from '../state/scope';
 import { Icon } from '../ui/icon';
+import { Kpi } from '../ui/kpi';
 import { ServiceFigures } from './service-figures';
 import type { ResourceSource } from './source';
 import { Badge, kindIcon, kindWord, level, Meter } from '../ui/parts';
@@ -51,38 +50,6 @@ function Tags({ resource }: { resource: Resource }) {
   );
 }
 
-interface KpiProps {
-  label: string;
-  value: string;
-  unit?: string;
-  note: string;
-  state?: '' | 'warn' | 'crit';
-  meter?: number | null;
-  title?: string | undefined;
-  children?: ComponentChildren;
-}
-
-function Kpi({ label, value, unit, note, state = '', meter, title }: KpiProps) {
-  return (
-    <div class="kpi" title={title}>
-      <div class="row sub">
-        {label}
-        {state !== '' && (
-          <span class={state}>
-            <Icon name={state} size={13} />
-          </span>
-        )}
-      </div>
-      <div class="stat-v">
-        {value}
-        {unit !== undefined && <small>{unit}</small>}
-      </div>
-      {meter !== undefined && <Meter ratio={meter} mini />}
-      <div class="sub tn ell">{note}</div>
-    </div>
-  );
-}
-
 function CpuKpi({ latest: l, title }: { latest: Latest; title: string | undefined }) {
   const m = t.value;
   return (
@@ -92,9 +59,10 @@ function CpuKpi({ latest: l, title }: { latest: Latest; title: string | undefine
       {...(l.cpu_limit === null ? {} : { unit: m.coresOf(cores(l.cpu_limit)) })}
       note={l.cpu_ratio === null ? m.notMeasured : m.ofLimit(pct(l.cpu_ratio))}
       state={level(l.cpu_ratio)}
-      meter={l.cpu_ratio}
       title={title}
-    />
+    >
+      <Meter ratio={l.cpu_ratio} mini />
+    </Kpi>
   );
 }
 
@@ -106,15 +74,9 @@ function MemoryKpi({ latest: l, title }: { latest: Latest; title: string | undef
       ? m.notMeasured
       : m.percentOf(pct(l.memory_ratio), bytes(l.memory_limit));
   return (
-    <Kpi
-      label={m.memory}
-      value={value}
-      unit={unit}
-      note={note}
-      state={level(l.memory_ratio)}
-      meter={l.memory_ratio}
-      title={title}
-    />
+    <Kpi label={m.memory} value={value} unit={unit} note={note} state={level(l.memory_ratio)} title={title}>
+      <Meter ratio={l.memory_ratio} mini />
+    </Kpi>
   );
 }
 
@@ -154,13 +116,9 @@ export function KeyFigures({ resource }: { resource: Resource }) {
         note={l.pressure_cpu === null ? m.notMeasured : m.psiSome}
       />
       {l.disk_ratio !== null && (
-        <Kpi
-          label={m.diskFullest}
-          {...percent(l.disk_ratio)}
-          note={l.disk_mount ?? ''}
-          state={level(l.disk_ratio)}
-          meter={l.disk_ratio}
-        />
+        <Kpi label={m.diskFullest} {...percent(l.disk_ratio)} note={l.disk_mount ?? ''} state={level(l.disk_ratio)}>
+          <Meter ratio={l.disk_ratio} mini />
+        </Kpi>
       )}
       <NetworkKpi latest={l} />
       <Kpi

@@ -44,22 +44,27 @@ export function notConfigured(kind: string): NotConfigured {
   return { configured: false, kind, instances: [], hint: 'Write it.', snippet: `[[${kind}]]\n` };
 }
 
+export function configuredSample(kind: string, some: Partial<Configured> = {}): Configured {
+  return {
+    configured: true,
+    kind,
+    instance: 'main',
+    instances: [{ name: 'main', kind, state: 'ok' }],
+    status: statusSample(),
+    as_of: clock.now(),
+    stale: false,
+    ...some,
+  };
+}
+
 export function answerSample<T>(
   kind: string,
   fields: T,
   status = statusSample(),
   isStale = false,
 ): Configured & Partial<T> {
-  const common: Configured = {
-    configured: true,
-    kind,
-    instance: 'main',
-    instances: [{ name: 'main', kind, state: status.state }],
-    status,
-    as_of: status.last_ok,
-    stale: isStale,
-  };
-  return { ...fields, ...common };
+  const instances = [{ name: 'main', kind, state: status.state }];
+  return { ...fields, ...configuredSample(kind, { instances, status, as_of: status.last_ok, stale: isStale }) };
 }
 
 export function healthSample(some: Partial<SentryHealth> = {}): SentryHealth {

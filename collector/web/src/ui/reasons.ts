@@ -34,6 +34,8 @@ export function reasonText(resource: Resource, reason: Reason): string {
       return m.reasonErrors(ratio(reason.value), limit);
     case 'latency_high':
       return m.reasonLatency(seconds(reason.value), seconds(reason.threshold));
+    case 'no_answer':
+      return m.reasonNoAnswer;
     default:
       return m.reasonOther(reason.code);
   }

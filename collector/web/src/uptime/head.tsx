@@ -7,16 +7,7 @@ import { now } from '../live/feed';
 import { answering, meanOf, uptimeWord, wordLook } from '../outside/monitors';
 import { upText } from '../outside/strip';
 import { Icon } from '../ui/icon';
-
-function Kpi({ label, value, note }: { label: string; value: string; note: string }) {
-  return (
-    <div class="kpi">
-      <div class="sub">{label}</div>
-      <div class="stat-v">{value}</div>
-      <div class="sub tn ell">{note}</div>
-    </div>
-  );
-}
+import { Kpi } from '../ui/kpi';
 
 /** Null counts as not known, and is left out. */
 function Share({

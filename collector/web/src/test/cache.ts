@@ -1,43 +1,12 @@
-// Answers about systems outside for tests. The page itself never shows these.
+// Answers about caches and queues for tests. The page itself never shows these.
 
 import type { CacheMetrics } from '../api/cache';
 import type { Celery, Rabbit } from '../api/queues';
-import type { Configured, SourceStatus } from '../api/source';
+import type { Configured, Shot } from '../api/outside';
 import * as clock from '../live/clock';
+import { configuredSample } from './outside';
 
-export function statusSample(some: Partial<SourceStatus> = {}): SourceStatus {
-  return {
-    state: 'ok',
-    since: 0,
-    last_ok: 0,
-    last_error: null,
-    missing: [],
-    interval_s: 2,
-    next_poll: null,
-    rate_limit: null,
-    latency_ms: 1,
-    text: 'ok 2 s ago',
-    ...some,
-  };
-}
-
-export function configuredSample(kind: string, some: Partial<Configured> = {}): Configured {
-  return {
-    configured: true,
-    kind,
-    instance: 'main',
-    instances: [{ name: 'main', kind, state: 'ok' }],
-    status: statusSample(),
-    as_of: clock.now(),
-    stale: false,
-    ...some,
-  };
-}
-
-export function cacheSample(
-  some: Partial<CacheMetrics> = {},
-  about: Partial<Configured> = {},
-): Configured & CacheMetrics {
+export function cacheSample(some: Partial<CacheMetrics> = {}, about: Partial<Configured> = {}): Shot<CacheMetrics> {
   return {
     ...configuredSample('redis', about),
     version: '7.4.1',
@@ -76,7 +45,7 @@ export function cacheSample(
   };
 }
 
-export function celerySample(some: Partial<Celery> = {}): Configured & Celery {
+export function celerySample(some: Partial<Celery> = {}): Shot<Celery> {
   return {
     ...configuredSample('celery'),
     broker: 'redis 127.0.0.1:6379/1',
@@ -121,7 +90,7 @@ export function celerySample(some: Partial<Celery> = {}): Configured & Celery {
   };
 }
 
-export function rabbitSample(some: Partial<Rabbit> = {}): Configured & Rabbit {
+export function rabbitSample(some: Partial<Rabbit> = {}): Shot<Rabbit> {
   return {
     ...configuredSample('rabbitmq'),
     version: '3.13',
@@ -164,8 +133,4 @@ export function queueSample(name: string, ready: number, consumers: number): Non
     memory: null,
     drain_s: null,
   };
-}
-
-export function unconfiguredSample(kind: string) {
-  return { configured: false, kind, instances: [], hint: `Add a [[${kind}]] table.`, snippet: `[[${kind}]]\n` };
 }

@@ -13,21 +13,15 @@ import * as clock from '../live/clock';
 import { QueuesQuadrant } from '../queues/quadrant';
 import { parse, route } from '../state/route';
 import { session } from '../state/session';
-import {
-  cacheSample,
-  celerySample,
-  configuredSample,
-  rabbitSample,
-  statusSample,
-  unconfiguredSample,
-} from '../test/sources';
+import { cacheSample, celerySample, rabbitSample } from '../test/cache';
+import { configuredSample, notConfigured, statusSample } from '../test/outside';
 import { toasts } from '../ui/toast';
 import { CachePage } from './cache';
 import { QueuesPage } from './queues';
 
-type Answer = unknown;
 type Body = Record<string, unknown>;
-type Answers = Record<string, Answer | ((body: Body) => Answer)>;
+/** By the end of the path: an answer, or a function of what was sent that gives one. */
+type Answers = Record<string, unknown>;
 
 const sent: { path: string; body: Body }[] = [];
 
@@ -46,7 +40,7 @@ function answers(by: Answers): void {
     const body = init?.body === undefined ? {} : (JSON.parse(init.body) as Body);
     if (init?.body !== undefined) sent.push({ path, body });
     const found = Object.entries(by).find(([end]) => path.endsWith(end))?.[1];
-    const answer: unknown = typeof found === 'function' ? (found as (body: Body) => Answer)(body) : found;
+    const answer: unknown = typeof found === 'function' ? (found as (body: Body) => unknown)(body) : found;
     if (answer instanceof Refused) {
       return Promise.resolve(
         new Response(JSON.stringify(answer.body), { status: answer.status, headers: answer.headers }),
@@ -118,7 +112,7 @@ describe('the cache', () => {
   });
 
   it('says how it is set up, waits, or why it fails', async () => {
-    answers({ ...COMMON, '/redis/metrics': unconfiguredSample('redis') });
+    answers({ ...COMMON, '/redis/metrics': notConfigured('redis') });
     const { unmount } = render(<CachePage />);
     await waitFor(() => expect(screen.getByText('[[redis]]')).toBeTruthy());
     unmount();
@@ -133,7 +127,7 @@ describe('the cache', () => {
     const pending = statusSample({ state: 'pending' });
     answers({ ...COMMON, '/redis/metrics': configuredSample('redis', { as_of: null, status: pending }) });
     render(<CachePage />);
-    await waitFor(() => expect(screen.getByText('Waiting for the first reading')).toBeTruthy());
+    await waitFor(() => expect(screen.getByText('The first answer appears here by itself.')).toBeTruthy());
   });
 
   it('names the line that allows actions where they are not allowed', async () => {
@@ -295,7 +289,7 @@ describe('queues', () => {
 
   it('draws only the rows in sight of many', async () => {
     const queues = Array.from({ length: 400 }, (_, i) => ({ ...rabbitSample().queues?.[0], name: `q${i}` }));
-    answers({ ...COMMON, '/v1/celery': unconfiguredSample('celery'), '/v1/queues': { ...rabbitSample(), queues } });
+    answers({ ...COMMON, '/v1/celery': notConfigured('celery'), '/v1/queues': { ...rabbitSample(), queues } });
     render(<QueuesPage />);
     await waitFor(() => expect(document.querySelector('[data-queue]')).toBeTruthy());
     expect(document.querySelectorAll('[data-queue]').length).toBeLessThan(60);
@@ -303,7 +297,7 @@ describe('queues', () => {
   });
 
   it('says how either is connected where none is', async () => {
-    answers({ ...COMMON, '/v1/celery': unconfiguredSample('celery'), '/v1/queues': unconfiguredSample('rabbitmq') });
+    answers({ ...COMMON, '/v1/celery': notConfigured('celery'), '/v1/queues': notConfigured('rabbitmq') });
     render(<QueuesPage />);
     await waitFor(() => expect(screen.getByText('[[celery]]')).toBeTruthy());
     expect(screen.getByText('[[rabbitmq]]')).toBeTruthy();
@@ -322,13 +316,13 @@ describe('the quadrants of the overview', () => {
   });
 
   it('show tasks, or how to connect them', async () => {
-    answers({ ...COMMON, '/v1/celery': celerySample(), '/v1/queues': unconfiguredSample('rabbitmq') });
+    answers({ ...COMMON, '/v1/celery': celerySample(), '/v1/queues': notConfigured('rabbitmq') });
     const { unmount } = render(<QueuesQuadrant />);
     await waitFor(() => expect(screen.getByText('1,250')).toBeTruthy());
     expect(screen.getByText('above 1,000')).toBeTruthy();
     unmount();
-    answers({ ...COMMON, '/v1/celery': unconfiguredSample('celery'), '/v1/queues': unconfiguredSample('rabbitmq') });
+    answers({ ...COMMON, '/v1/celery': notConfigured('celery'), '/v1/queues': notConfigured('rabbitmq') });
     render(<QueuesQuadrant />);
-    await waitFor(() => expect(screen.getByText('No queue is set up')).toBeTruthy());
+    await waitFor(() => expect(screen.getByRole('link', { name: 'Connect RabbitMQ' })).toBeTruthy());
   });
 });
