@@ -18,6 +18,7 @@ import './css/feeds.css';
 import './css/checks.css';
 import './css/cache.css';
 import './css/outside.css';
+import './css/integrations.css';
 import './css/apps-narrow.css';
 
 const root = document.getElementById('app');
