@@ -15,7 +15,11 @@ use super::{
     App, READ, act, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query,
     requests, resources, series,
 };
-use crate::{access::Role, act as deeds, exposition, health};
+use crate::{
+    access::Role,
+    act as deeds, exposition, health,
+    pull::{celery, infra, online_users, postgres, rabbitmq, redis, sentry, uptimerobot, visitors},
+};
 
 /// HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +66,9 @@ const fn required(name: &'static str, meaning: &'static str) -> Parameter {
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
     /// JSON of this shape: its name, and a function that lists it and all that it holds.
-    Json(fn(&mut Schemas) -> String),
+    Json(Shape),
+    /// JSON of an integration's instance: the common part, with the fields of one of these shapes beside it once there are any.
+    Instanced(&'static [Shape]),
     /// JSON of a shape that is told by the summary.
     AnyJson,
     /// Something else.
@@ -75,6 +81,9 @@ pub enum Answer {
 
 /// Named schemas of the document.
 pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// Lists a shape and all that it holds, and tells its name.
+pub type Shape = fn(&mut Schemas) -> String;
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -103,7 +112,7 @@ macro_rules! serve {
     };
 }
 
-fn shape<T: ToSchema>(schemas: &mut Schemas) -> String {
+pub(super) fn shape<T: ToSchema>(schemas: &mut Schemas) -> String {
     let name = T::name().into_owned();
     T::schemas(schemas);
     schemas.push((name.clone(), T::schema()));
@@ -143,7 +152,8 @@ const SERVICE: Parameter = optional("service", "Number or name of a service; all
 const TENANT: Parameter = optional("tenant", "Name of a tenant; all when absent.");
 const DAY_FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; a day before `to` when absent.");
 const BEFORE: Parameter = optional("before", "The page after the one whose `next` this is; the newest when absent.");
-const INSTANCE: Parameter = optional("instance", "Name of an instance; the first when absent.");
+const INSTANCE: Parameter =
+    optional("instance", "Name of an instance, or `KIND:NAME` where kinds share an address; the first when absent.");
 const ALL: Parameter = optional("all", "`true` lists also what its agent no longer reports.");
 
 /// Every address of the collector but the page's files.
@@ -318,7 +328,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Sentry: crash-free users and sessions, new, regressed and recurring issues, with a link.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<sentry::SentryHealth>]),
         serve!(dashboard::sentry_health),
     ),
     get(
@@ -326,7 +336,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Sentry: the slowest transactions, latency over the last hour, failures.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<sentry::SentryPerformance>]),
         serve!(dashboard::sentry_performance),
     ),
     get(
@@ -334,7 +344,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Redis: hit ratio, memory, clients, keys, persistence, replication, slow log.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<redis::shown::Metrics>]),
         serve!(dashboard::redis_metrics),
     ),
     get(
@@ -342,7 +352,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Hosting provider: CPU, memory and network of its machines and services.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<infra::Infra>]),
         serve!(dashboard::infra_metrics),
     ),
     get(
@@ -350,7 +360,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Whether the addresses answer: UptimeRobot, else our own checks.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<uptimerobot::Uptime>, shape::<dashboard::CheckedUptime>]),
         serve!(dashboard::uptime_status),
     ),
     get(
@@ -358,7 +368,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "People on the site now: Redis, Plausible, Fathom or Umami.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<online_users::Users>, shape::<visitors::Visitors>]),
         serve!(dashboard::users_online),
     ),
     get(
@@ -366,7 +376,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "RabbitMQ: queues, totals, nodes, alarms.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<rabbitmq::RabbitmqQueues>]),
         serve!(dashboard::queues),
     ),
     get(
@@ -374,7 +384,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Celery: queues, workers, tasks of the last hour, failures.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<celery::snapshot::Celery>]),
         serve!(dashboard::celery),
     ),
     get(
@@ -382,7 +392,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "PostgreSQL: connections, size, cache, replication.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<postgres::PostgresServer>]),
         serve!(dashboard::postgres),
     ),
     get(
