@@ -137,11 +137,12 @@ async fn users_learn_what_they_lack(server: &RabbitMq) {
     assert_eq!((*part, error.code), ("queues", Code::Auth));
     assert!(error.message.contains("may not read any vhost: rabbitmqctl set_permissions -p / mon"), "{error}");
     assert_eq!(blind.value(&catalog::RABBITMQ_QUEUES, &[]), Some(3.0), "the totals are known all the same");
-    let vhost = format!(
-        "{}\nvhost = \"/\"",
-        format_args!("url = \"{}\"\nusername = \"mon\"\npassword = \"s3cr3t-mon\"", server.management_url())
-    );
-    eprintln!("BLIND VHOST {:?}", poll(&mut instance("rabbitmq", &vhost)).await);
+    let keys = format!("url = \"{}\"\nusername = \"mon\"\npassword = \"s3cr3t-mon\"", server.management_url());
+    let barred = poll(&mut instance("rabbitmq", &format!("{keys}\nvhost = \"/\""))).await.unwrap();
+    assert!(barred.missing[0].1.message.contains("set_permissions -p / mon"), "{:?}", barred.missing);
+    assert_eq!(barred.value(&catalog::RABBITMQ_QUEUES, &[]), None, "what may not be seen is not zero");
+    let nowhere = poll(&mut instance("rabbitmq", &format!("{keys}\nvhost = \"none\""))).await.unwrap();
+    assert!(nowhere.missing[0].1.message.contains("no virtual host none"), "{:?}", nowhere.missing);
     server.let_read("mon");
     until(&mut mon, "the queues after the advice was taken", |reading, view| {
         reading.missing.is_empty() && queue(view, "mail")["ready"] == 30.0

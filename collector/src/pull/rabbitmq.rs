@@ -206,6 +206,7 @@ impl Rabbitmq {
         match listed {
             Some((Ok(listing), took)) => self.keep(now, took, form, listing),
             Some((Err(error), took)) => {
+                let error = self.barred(error);
                 self.lose(took, form, &error);
                 reading.missing("queues", error);
             }
@@ -241,6 +242,20 @@ impl Rabbitmq {
             Detail::Auto if is_many || is_slow => Form::Cheap,
             Detail::Auto => Form::Full,
         }
+    }
+
+    /// Tells more about a virtual host whose queues are refused.
+    fn barred(&self, error: PollError) -> PollError {
+        let (Some(vhost), username) = (&self.vhost, &self.api.username) else { return error };
+        let message = match error.status {
+            Some(401) => format!(
+                "the user {username} may not read the virtual host {vhost}: rabbitmqctl set_permissions -p {vhost} {username} '^$' \
+                 '^$' '.*'"
+            ),
+            Some(404) => format!("there is no virtual host {vhost}"),
+            _ => return error,
+        };
+        PollError { message, ..error }
     }
 
     /// From when on a list counts as slow.
