@@ -111,7 +111,7 @@ fn figures(material: &Material<'_>) -> Figures {
     let counts = state.workers.values().any(|worker| worker.beat.processed.is_some());
     let processed = state.processed.hour(now_ms);
     // Without a worker, or without events while tasks run, that none ended is not known.
-    let runs = (has_worker && state.task_events(now_ms) != TaskEvents::Off).then(|| state.runs(60, now_ms));
+    let runs = (has_worker && state.task_events(now_ms) != TaskEvents::Off).then(|| state.hour(now_ms));
     Figures {
         processed: if counts { Some(processed) } else { runs.as_ref().map(|runs| runs.ended() + runs.retried) },
         active: (is_heard && has_worker).then(|| beats.unwrap_or(0)),

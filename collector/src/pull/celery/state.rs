@@ -99,6 +99,8 @@ pub(super) struct State {
     known: Known,
     /// By name and process id.
     pub workers: BTreeMap<(String, u32), Worker>,
+    /// All runs.
+    all: Window<Runs>,
     /// By name of the task.
     pub names: BTreeMap<Arc<str>, Named>,
     /// Newest last.
@@ -238,35 +240,24 @@ impl State {
         // The name may have been forgotten since it was told.
         let name = &self.name(name);
         let named = self.names.entry(Arc::clone(name)).or_default();
-        let runs = named.runs.at(heard_ms);
+        if let Step::Failed(exception) | Step::Retried(exception) = &step {
+            named.last_error = Some(exception.class.clone());
+        }
+        for runs in [named.runs.at(heard_ms), self.all.at(heard_ms)] {
+            runs.count(&step);
+        }
         match step {
-            Step::Succeeded(runtime_s) => {
-                runs.succeeded += 1;
-                self.totals.succeeded += 1;
-                if let Some(runtime_s) = runtime_s {
-                    runs.times.record(runtime_s, 1);
-                    runs.time_s += runtime_s;
-                }
-            }
+            Step::Succeeded(_) => self.totals.succeeded += 1,
             Step::Failed(exception) => {
-                runs.failed += 1;
                 self.totals.failed += 1;
-                named.last_error = Some(exception.class.clone());
                 let failure = Failure { time_ms: ms(time_s), task: Arc::clone(name), id: id.to_owned(), worker, exception };
                 if self.failures.len() >= FAILURES_MAX {
                     self.failures.pop_front();
                 }
                 self.failures.push_back(failure);
             }
-            Step::Retried(exception) => {
-                runs.retried += 1;
-                self.totals.retried += 1;
-                named.last_error = Some(exception.class);
-            }
-            Step::Revoked => {
-                runs.revoked += 1;
-                self.totals.revoked += 1;
-            }
+            Step::Retried(_) => self.totals.retried += 1,
+            Step::Revoked => self.totals.revoked += 1,
             // A worker that refuses a task gives it back or drops it unrun.
             Step::Rejected | Step::Sent { .. } | Step::Received { .. } | Step::Started => {}
         }
@@ -278,15 +269,18 @@ impl State {
         self.workers.values_mut().for_each(|worker| worker.heard_ms = worker.heard_ms.min(now_ms));
         self.workers.retain(|_, worker| now_ms - worker.heard_ms < FORGET_WORKER_MS);
         self.names.retain(|_, named| !named.runs.is_over(now_ms));
+        self.all.settle(now_ms);
+        self.names.values_mut().for_each(|named| named.runs.settle(now_ms));
     }
 
     /// All runs of the last `minutes` minutes.
     pub(super) fn runs(&self, minutes: i64, now_ms: i64) -> Runs {
-        let mut all = Runs::default();
-        for named in self.names.values() {
-            super::window::Tally::add(&mut all, &named.runs.last(minutes, now_ms));
-        }
-        all
+        self.all.last(minutes, now_ms)
+    }
+
+    /// All runs of the last hour.
+    pub(super) fn hour(&self, now_ms: i64) -> Runs {
+        self.all.hour(now_ms)
     }
 
     /// Whether events of tasks arrive.
