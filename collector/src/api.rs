@@ -55,10 +55,12 @@ pub mod query;
 pub mod records;
 pub mod requests;
 pub mod resources;
+pub mod route;
 pub mod routes;
 pub mod series;
 
-use routes::{Least, Method, ROUTES};
+use route::{Least, Method};
+use routes::ROUTES;
 
 /// Most questions answered at once. Each is bound by the processor; more at once only take more memory.
 pub const QUESTIONS_MAX: usize = 8;

@@ -14,6 +14,7 @@ use farol_tests::{
 use serde_json::{Value, json};
 
 mod house;
+mod large;
 mod look;
 
 use house::{House, instance};
@@ -200,39 +201,6 @@ async fn a_pattern_is_counted_confirmed_deleted_and_undone() {
         (&json!(151), &json!("done"), &done["undo"]),
         "{line}"
     );
-}
-
-#[tokio::test]
-async fn a_hundred_thousand_keys_go_while_redis_answers_everybody_else() {
-    // What another program on this machine takes from Redis by the way is none of our doing: a command of ours that takes long
-    // takes long each time.
-    let mut slow = String::new();
-    for _ in 0..3 {
-        let server = RedisServer::with(&["--slowlog-log-slower-than", "10000", "--slowlog-max-len", "1000"]);
-        let house = House::of(vec![instance("cache", &server.url(), "", true)]).await;
-        server.feed(&keys("page:", 100_000));
-        server.feed(&keys("keep:", 500));
-        let preview = house.done(Role::Admin, "del_key", json!({"pattern": "page:*", "preview": true})).await;
-        assert_eq!(preview["count"].as_u64(), Some(100_000), "{preview}");
-        server.tell(&["SLOWLOG", "RESET"]);
-        let ask = json!({"pattern": "page:*", "expected": 100_000, "confirm": "cache"});
-        let begun = house.post(Role::Admin, "del_key", ask.clone()).await;
-        assert_eq!((begun.status, begun.json["state"].as_str()), (202, Some("running")), "{}", begun.json);
-        let second = house.post(Role::Admin, "del_key", ask).await;
-        assert_eq!((second.status, second.json["code"].as_str()), (409, Some("under_way")), "{}", second.json);
-        let done = until(&house, &begun.json["job"], is_over).await;
-        assert_eq!((done.state, done.deleted, done.message), (JobState::Done, 100_000, None));
-        assert_eq!(server.ask(&["DBSIZE"]), "500");
-        assert_eq!(done.kept, 100_000, "16 MiB suffice for small keys");
-        let back = house.done(Role::Admin, "undo", json!({"undo": done.undo})).await;
-        assert_eq!(back["restored"].as_u64(), Some(100_000), "{back}");
-        assert_eq!(server.ask(&["DBSIZE"]), "100500");
-        slow = server.ask(&["SLOWLOG", "GET", "10"]);
-        if server.ask(&["SLOWLOG", "LEN"]) == "0" {
-            return;
-        }
-    }
-    panic!("commands that took Redis over 10 ms, three times: {slow}");
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use farol_collector::pull::{At, Instance, Reading};
 use farol_shared::catalog::{HOSTING_CPU_UTILIZATION, HOSTING_DISK_UTILIZATION, HOSTING_MEMORY_UTILIZATION, HOSTING_NETWORK_IO};
-use farol_tests::fake::digitalocean::{DigitalOcean, TOKEN};
+use farol_tests::fake::{
+    Fault,
+    digitalocean::{DigitalOcean, TOKEN},
+};
 use serde_json::{Value, json};
 
 use crate::faults::{self, NOW, instance, poll};
@@ -90,6 +93,22 @@ async fn a_droplet_without_its_agent_says_so_and_an_unknown_one_has_no_zeroes() 
     assert!(target(&reading, 0)["reason"].as_str().unwrap().contains("do-agent"), "{reading:?}");
     assert!(target(&reading, 1)["reason"].as_str().unwrap().contains("no data"), "{reading:?}");
     assert!(target(&reading, 1)["cpu_ratio"].is_null());
+}
+
+#[tokio::test]
+async fn who_is_told_to_wait_asks_nothing_more() {
+    let ocean = with_load().await;
+    let mut one = open(&ocean);
+    for fault in [Fault::Limited(Some(40)), Fault::Status(401)] {
+        ocean.fake.forget();
+        ocean.fake.set(fault.clone());
+        poll(&mut one).await.unwrap_err();
+        // Twelve are to be asked; those that were under way beside the first one are not called back.
+        assert!(ocean.fake.calls().len() <= 4, "{fault:?}: {} calls", ocean.fake.calls().len());
+    }
+    // The hour before is still filled in.
+    ocean.fake.set(Fault::None);
+    assert_eq!(poll(&mut one).await.unwrap().earlier.len(), 59);
 }
 
 #[tokio::test]

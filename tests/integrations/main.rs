@@ -7,6 +7,7 @@ mod celery;
 mod checks;
 mod cloudwatch;
 mod digitalocean;
+mod encrypted;
 mod faults;
 mod online_users;
 mod postgres;

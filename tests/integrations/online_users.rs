@@ -1,8 +1,14 @@
 //! People on the site now, counted in a real Redis.
 
+use std::time::Duration;
+
 use farol_collector::pull::{At, Code, Instance, Reading};
 use farol_shared::catalog;
 use farol_tests::{redis_server::RedisServer, wait::now_ms};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::faults::instance;
 
@@ -96,4 +102,39 @@ async fn a_reader_of_one_key_is_enough() {
     let mut other = users(&server, "key = 'other'\nusername = 'farol'\npassword = 's3cr3t'");
     let told = other.poll(&tomorrow).await.unwrap_err();
     assert_eq!((told.code, told.message.contains("lacks the right to the key")), (Code::Auth, true), "{told}");
+}
+
+/// A way to a Redis on which each packet of questions takes 40 ms.
+async fn distant(server: &RedisServer) -> String {
+    let (near, far) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.address());
+    let address = near.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = near.accept().await {
+            let (mut questions, mut answers) = client.into_split();
+            let (mut back, mut forth) = TcpStream::connect(&far).await.unwrap().into_split();
+            tokio::spawn(async move { copy(&mut back, &mut answers).await });
+            tokio::spawn(async move {
+                let mut packet = vec![0; 65_536];
+                while let Ok(length @ 1..) = questions.read(&mut packet).await {
+                    tokio::time::sleep(Duration::from_millis(40)).await;
+                    if forth.write_all(&packet[..length]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("redis://{address}")
+}
+
+#[tokio::test]
+async fn many_tenants_of_a_distant_redis_are_counted_in_time() {
+    let server = RedisServer::start();
+    let now = now_ms() / 1_000;
+    server.feed(&(0..150).map(|n| format!("ZADD online:users:t{n} {now} ada\n")).collect::<String>());
+    let names: Vec<String> = (0..150).map(|n| format!("'t{n}'")).collect();
+    let keys = format!("key = 'online:users:{{tenant}}'\ntenants = [{}]\ntimeout = '5s'", names.join(", "));
+    // One after the other, 150 tenants would take 12 s.
+    let mut one = instance("online_users", &format!("url = '{}'\n{keys}", distant(&server).await));
+    assert_eq!(count(&poll(&mut one).await), Some(150.0));
 }

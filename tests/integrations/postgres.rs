@@ -243,6 +243,13 @@ async fn a_replica_is_followed_from_both_ends(server: &PostgresServer) {
     })
     .await;
     until(&mut follower, "its own lag", |_, view| view["replica_lag_s"].as_f64().is_some_and(|lag| lag > 0.0)).await;
+
+    // It has replayed all that it received, but receives nothing any more: that is no replica that is up to date.
+    replica.sql("postgres", "select pg_wal_replay_resume()");
+    until(&mut follower, "no lag again", |_, view| view["replica_lag_s"] == 0.0).await;
+    replica.sql("postgres", "alter system set primary_conninfo = 'host=127.0.0.1 port=1'");
+    replica.sql("postgres", "select pg_reload_conf()");
+    until(&mut follower, "the lag of a cut replica", |_, view| view["replica_lag_s"].as_f64().is_some_and(|lag| lag > 0.0)).await;
     drop(replica);
     until(&mut primary, "no replica", |_, view| view["replication"] == serde_json::json!([])).await;
 }

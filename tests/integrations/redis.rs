@@ -134,6 +134,32 @@ async fn the_slow_log_names_commands_but_neither_keys_nor_values() {
 }
 
 #[tokio::test]
+async fn an_answer_that_takes_over_half_a_second_is_no_failure() {
+    // redis-rs by itself would give up after 500 ms.
+    let server = RedisServer::start();
+    let mut one = redis(&format!("url = '{}'", server.url()));
+    poll(&mut one).await.unwrap();
+    server.tell(&["CLIENT", "PAUSE", "1200", "ALL"]);
+    let slow = poll(&mut one).await.unwrap();
+    assert!(shown(&slow)["ping_ms"].as_f64().is_some_and(|ms| ms > 500.0), "{slow:?}");
+    server.tell(&["CLIENT", "PAUSE", "1200", "ALL"]);
+    poll(&mut redis(&format!("url = '{}'", server.url()))).await.expect("connecting may take as long");
+}
+
+#[tokio::test]
+async fn a_user_that_was_never_made_is_refused_and_never_polled_as_default() {
+    // The default user needs no password here, so that whoever ignores a failed login would see all.
+    let server = RedisServer::start();
+    let mut command = READER.to_vec();
+    command.push("+no-such-command");
+    assert!(server.ask(&command).contains("ERR"), "one unknown word and the user is not made");
+    assert!(!server.ask(&["ACL", "LIST"]).contains("farol"));
+    let keys = format!("url = '{}'\nusername = 'farol'\npassword = 's3cr3t'", server.url());
+    let told = poll(&mut redis(&keys)).await.unwrap_err();
+    assert_eq!((told.code, told.message.contains("s3cr3t")), (Code::Auth, false), "{told}");
+}
+
+#[tokio::test]
 async fn the_least_rights_suffice_and_a_lacking_one_is_told_once() {
     let server = RedisServer::with(&["--requirepass", "s3cr3t-admin"]);
     server.tell(READER);

@@ -234,6 +234,15 @@ async fn a_near_end_of_the_window_is_waited_for_and_a_far_one_told() {
 }
 
 #[tokio::test]
+async fn an_end_of_the_window_that_is_long_past_is_not_asked_for_again_and_again() {
+    // Sentry's clock is an hour behind ours: to us each window has ended already.
+    let (fake, options) = fake(|options| options.limited = (100, NOW.now_ms / 1_000 - 3_600)).await;
+    let error = sentry(&fake).poll(&NOW).await.unwrap_err();
+    assert_eq!((error.code, error.retry_after), (Code::Limited, None), "the usual backoff is better than no pause");
+    assert_eq!(options.lock().unwrap().limited.0, 97, "tried three times");
+}
+
+#[tokio::test]
 async fn calls_of_one_organisation_never_overlap() {
     let (fake, options) = fake(|_| {}).await;
     let (mut one, mut two) = (sentry(&fake), sentry(&fake));

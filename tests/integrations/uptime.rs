@@ -172,6 +172,18 @@ async fn pages_end_some_day_in_both_versions() {
 }
 
 #[tokio::test]
+async fn version_2_is_read_to_its_end_though_it_tells_no_total() {
+    let (fake, _) = fake(|options| {
+        options.has_total = false;
+        options.monitors = vec![("Site", "UP"); 120];
+    })
+    .await;
+    let reading = poll(&mut robot(&fake, "api = \"v2\"\n")).await.unwrap();
+    assert_eq!((reading.missing.len(), lines(&fake, "/v2/")), (0, 3));
+    assert_eq!(reading.snapshots["uptime"]["monitors"].as_array().unwrap().len(), 120);
+}
+
+#[tokio::test]
 async fn only_the_monitors_that_are_wanted_are_shown() {
     let (fake, options) = fake(|options| options.monitors = vec![("Site", "UP"), ("API", "DOWN"), ("Old", "UP")]).await;
     let reading = poll(&mut robot(&fake, "monitors = [\"Site\", 777749802]\n")).await.unwrap();

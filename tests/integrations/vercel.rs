@@ -53,6 +53,17 @@ async fn one_project_that_is_not_there_does_not_hide_the_other() {
 }
 
 #[tokio::test]
+async fn who_is_told_to_wait_asks_for_no_further_project() {
+    let vercel = start().await;
+    poll(&mut open(&vercel.url(), "'prj_busy', 'prj_shop', 'prj_new'")).await.unwrap_err();
+    assert_eq!(vercel.calls().len(), 1, "the first one said that no more may be asked");
+    vercel.forget();
+    let reading = poll(&mut open(&vercel.url(), "'prj_shop', 'prj_busy', 'prj_new'")).await.unwrap();
+    assert_eq!((vercel.calls().len(), reading.missing.len(), reading.missing[0].1.code), (2, 1, Code::Limited));
+    assert_eq!(reading.value(&HOSTING_DEPLOYMENT_READY, &[("farol.target", "shop")]), Some(1.0));
+}
+
+#[tokio::test]
 async fn a_limit_that_is_used_up_is_waited_for_until_its_end() {
     let vercel = start().await;
     let told = poll(&mut open(&vercel.url(), "'prj_busy'")).await.unwrap_err();

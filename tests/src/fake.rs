@@ -121,13 +121,17 @@ impl Drop for Fake {
 async fn misbehave(State(switches): State<Switches>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = read(body).await;
+    // A careless system quotes what was sent to it.
+    let sent = parts.headers.values().map(|value| value.as_bytes()).chain([&body[..]]).map(String::from_utf8_lossy);
+    let quoted: String = sent.filter(|text| text.contains("s3cr3t")).collect();
     let call = Call { line: format!("{} {}", parts.method, parts.uri), headers: parts.headers.clone(), body: body.clone() };
     let fault = switches.with(|(fault, calls)| {
         calls.push(call);
         fault.clone()
     });
     let answer = |status: StatusCode| {
-        let error = r#"{"detail":"told to fail","message":"told to fail"}"#;
+        let told = format!("told to fail by {quoted}");
+        let error = serde_json::json!({ "detail": told, "message": told }).to_string();
         Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(Body::from(error)).unwrap()
     };
     match fault {

@@ -109,6 +109,13 @@ fn planted() -> impl Strategy<Value = (String, String)> {
     (secret, dress).prop_map(|(secret, dress)| (dress.replacen('@', &secret, 1), secret))
 }
 
+#[test]
+fn what_a_mask_brings_together_is_masked_too() {
+    let once = text("://11.222.333/0001-81***eyJhbGciOiJI@").into_owned();
+    assert_eq!(once, "://***@");
+    assert_eq!(text(&once), once);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

@@ -178,12 +178,16 @@ impl Act {
         if expected > KEYS_WITHOUT_FRESH_MAX {
             self.need_fresh(&actor)?;
         }
+        // Counting beside a deletion costs Redis, and its result would be called a change though nobody else wrote.
+        self.0.jobs.need_room(&found.name)?;
         self.0.paces.take(pace::DELETE, &actor.username, self.now_ms())?;
         let act = self.clone();
         to_its_end(async move {
             let link = found.connect().await?;
             let counted = sweep::count(&link, &wanted).await?;
             if counted.count.abs_diff(expected).saturating_mul(100) > expected.saturating_mul(CHANGE_PERCENT_MAX) {
+                // A deletion that began while this one counted is what changed it.
+                act.0.jobs.need_room(&found.name)?;
                 return Err(ActError::Changed { expected, count: counted.count });
             }
             if counted.count > KEYS_WITHOUT_FRESH_MAX {

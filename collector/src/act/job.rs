@@ -130,16 +130,15 @@ impl Jobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Refuses when a job is at work on an instance, or as many as may be are at work.
+    pub(super) fn need_room(&self, instance: &str) -> Result<(), ActError> {
+        need_room(&self.lock(), instance)
+    }
+
     /// Notes a job that begins, unless another is at work on its instance.
     pub(super) fn begin(&self, progress: Progress) -> Result<Handle, ActError> {
         let mut jobs = self.lock();
-        let running = || jobs.iter().filter(|job| job.progress.borrow().state == JobState::Running);
-        if running().any(|job| job.progress.borrow().instance == progress.instance) {
-            return Err(ActError::UnderWay("keys of this instance are being deleted already: wait, or cancel that".to_owned()));
-        }
-        if running().count() >= RUNNING_MAX {
-            return Err(ActError::UnderWay(format!("{RUNNING_MAX} deletions are under way already: wait for one to end")));
-        }
+        need_room(&jobs, &progress.instance)?;
         if jobs.len() >= KEPT_MAX
             && let Some(oldest) = jobs.iter().position(|job| job.progress.borrow().state != JobState::Running)
         {
@@ -174,6 +173,17 @@ impl Act {
         job.is_cancelled.store(true, Ordering::Relaxed);
         Ok(job.progress.borrow().clone())
     }
+}
+
+fn need_room(jobs: &[Job], instance: &str) -> Result<(), ActError> {
+    let running = || jobs.iter().filter(|job| job.progress.borrow().state == JobState::Running);
+    if running().any(|job| job.progress.borrow().instance == instance) {
+        return Err(ActError::UnderWay("keys of this instance are being deleted already: wait, or cancel that".to_owned()));
+    }
+    if running().count() >= RUNNING_MAX {
+        return Err(ActError::UnderWay(format!("{RUNNING_MAX} deletions are under way already: wait for one to end")));
+    }
+    Ok(())
 }
 
 /// A number that nobody guesses.

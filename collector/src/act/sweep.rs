@@ -108,7 +108,8 @@ pub(super) async fn count(link: &Link, wanted: &Wanted) -> Result<Counted, ActEr
     let (mut sampled, mut bytes) = (0_u64, 0_u64);
     // Of each key only a number: Redis may name a key twice.
     let (hasher, mut seen) = (RandomState::new(), HashSet::new());
-    'nodes: for node in link.nodes() {
+    let mut nodes = link.nodes().peekable();
+    'nodes: while let Some(node) = nodes.next() {
         let mut cursor = 0;
         loop {
             let (next, mut keys) = page(node, cursor, wanted).await?;
@@ -128,7 +129,8 @@ pub(super) async fn count(link: &Link, wanted: &Wanted) -> Result<Counted, ActEr
             }
             cursor = next;
             if told.count >= COUNTED_MAX || start.elapsed() >= COUNT_WITHIN {
-                told.is_cut = cursor != 0;
+                // Of a Cluster, the end of one node is not the end.
+                told.is_cut = cursor != 0 || nodes.peek().is_some();
                 break 'nodes;
             }
             if cursor == 0 {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{
     App,
     dashboard::Instanced,
-    routes::{Answer, Least, Method, ROUTES, Route, Schemas, Shape, shape},
+    route::{Answer, Least, Method, Route, Schemas, Shape, shape},
+    routes::ROUTES,
 };
 
 /// Answers the document.

@@ -3,17 +3,11 @@
 //! To add a route, write its handler and a row here. Rows without a handler are served by the stage that they name; a test
 //! asks every row's address for an answer.
 
-use std::{future::Future, pin::Pin};
-
-use axum::{extract::Request, response::Response};
-use utoipa::{
-    ToSchema,
-    openapi::{RefOr, Schema},
-};
-
 use super::{
-    App, READ, act, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query,
-    requests, resources, series,
+    READ, act, checks, compare, completeness, dashboard, document, errors, events, history, integrations, logs, query, requests,
+    resources,
+    route::{Answer, Least, Method, Parameter, Route, elsewhere, get, optional, post, required, shape},
+    series,
 };
 use crate::{
     access::Role,
@@ -21,128 +15,10 @@ use crate::{
     pull::{celery, infra, online_users, postgres, rabbitmq, redis, sentry, uptimerobot, visitors},
 };
 
-/// HTTP methods in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Changes.
-    Post,
-}
-
-/// Who may use a route at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Least {
-    /// Everybody.
-    Nobody,
-    /// An agent with its token.
-    Agent,
-    /// A person with at least this role.
-    Role(Role),
-    /// A person of any role, or an agent: a scraper of `/metrics`.
-    PersonOrAgent,
-}
-
-/// One parameter of a route.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    /// Name, in the path when the path has it in braces, else in the query.
-    pub name: &'static str,
-    /// Whether it must be given.
-    pub required: bool,
-    /// One sentence.
-    pub meaning: &'static str,
-}
-
-const fn optional(name: &'static str, meaning: &'static str) -> Parameter {
-    Parameter { name, required: false, meaning }
-}
-
-const fn required(name: &'static str, meaning: &'static str) -> Parameter {
-    Parameter { name, required: true, meaning }
-}
-
-/// What a route answers.
-#[derive(Debug, Clone, Copy)]
-pub enum Answer {
-    /// JSON of this shape: its name, and a function that lists it and all that it holds.
-    Json(Shape),
-    /// JSON of an integration's instance: the common part, with the fields of one of these shapes beside it once there are any.
-    Instanced(&'static [Shape]),
-    /// JSON of a shape that is told by the summary.
-    AnyJson,
-    /// Something else.
-    Media(&'static str),
-    /// 204.
-    Nothing,
-    /// 101: a WebSocket.
-    Socket,
-}
-
-/// Named schemas of the document.
-pub type Schemas = Vec<(String, RefOr<Schema>)>;
-
-/// Lists a shape and all that it holds, and tells its name.
-pub type Shape = fn(&mut Schemas) -> String;
-
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-
-/// One row.
-#[derive(Debug, Clone, Copy)]
-pub struct Route {
-    /// Method.
-    pub method: Method,
-    /// Path with parameters in braces.
-    pub path: &'static str,
-    /// Who may use it at least.
-    pub least: Least,
-    /// One sentence.
-    pub summary: &'static str,
-    /// What it takes.
-    pub parameters: &'static [Parameter],
-    /// What it answers.
-    pub answer: Answer,
-    /// Its handler; `None` when another module's router serves it.
-    pub serve: Option<fn(App, Request) -> Answering>,
-}
-
 macro_rules! serve {
     ($handler:path) => {
         Some(|app, request| Box::pin(async move { axum::response::IntoResponse::into_response($handler(app, request).await) }))
     };
-}
-
-pub(super) fn shape<T: ToSchema>(schemas: &mut Schemas) -> String {
-    let name = T::name().into_owned();
-    T::schemas(schemas);
-    schemas.push((name.clone(), T::schema()));
-    name
-}
-
-const fn get(
-    path: &'static str,
-    least: Least,
-    summary: &'static str,
-    parameters: &'static [Parameter],
-    answer: Answer,
-    serve: Option<fn(App, Request) -> Answering>,
-) -> Route {
-    Route { method: Method::Get, path, least, summary, parameters, answer, serve }
-}
-
-/// What changes something: it takes a JSON object, which the summary tells.
-const fn post(
-    path: &'static str,
-    least: Role,
-    summary: &'static str,
-    answer: Answer,
-    serve: Option<fn(App, Request) -> Answering>,
-) -> Route {
-    Route { method: Method::Post, path, least: Least::Role(least), summary, parameters: &[], answer, serve }
-}
-
-const fn elsewhere(method: Method, path: &'static str, least: Least, summary: &'static str, answer: Answer) -> Route {
-    Route { method, path, least, summary, parameters: &[], answer, serve: None }
 }
 
 const RESOURCE: Parameter = optional("resource", "Numbers of resources, separated by commas; all when absent.");

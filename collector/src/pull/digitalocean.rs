@@ -5,7 +5,11 @@
 //!
 //! Bounded: targets ([`TARGETS_MAX`]), calls at once ([`CALLS_AT_ONCE`]), calls a poll.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use farol_shared::secret::Secret;
 use futures_util::{StreamExt as _, stream};
@@ -184,13 +188,8 @@ impl DigitalOcean {
     async fn read(&mut self, at: &At) -> Result<Reading, PollError> {
         let turn = self.turn();
         let questions = self.questions(&turn, at);
-        let asked = {
-            let this = &*self;
-            let answers: Vec<_> =
-                stream::iter(questions).map(|question| this.ask(question, at)).buffer_unordered(CALLS_AT_ONCE).collect().await;
-            answers
-        };
-        let (mut reading, mut failed, mut is_any) = (Reading::default(), None, false);
+        let asked = self.ask_all(questions, at).await;
+        let (mut reading, mut failed, mut told) = (Reading::default(), None, BTreeSet::new());
         for number in &turn {
             self.targets[*number].begin();
         }
@@ -199,7 +198,7 @@ impl DigitalOcean {
             let limit = answer.as_ref().ok().and_then(|answer| infra::rate_limit(answer, "ratelimit"));
             reading.rate_limit = tighter(reading.rate_limit, limit);
             match answer.and_then(|answer| target.take(part, &answer.body)) {
-                Ok(()) => is_any = true,
+                Ok(()) => _ = told.insert(number),
                 Err(error) => {
                     target.failed(part, &error);
                     reading.missing(
@@ -210,32 +209,48 @@ impl DigitalOcean {
                 }
             }
         }
-        if let Some(error) = failed.filter(|_| !is_any) {
+        if let Some(error) = failed.filter(|_| told.is_empty()) {
             return Err(error);
         }
-        self.show(&mut reading, &turn, at);
+        self.show(&mut reading, turn.len(), at);
+        // Of who told nothing, the time is still missing in history.
+        for number in told {
+            self.targets[number].gap.close(at);
+        }
         Ok(reading)
     }
 
-    fn show(&mut self, reading: &mut Reading, turn: &[usize], at: &At) {
+    /// Asks a few at a time, and nothing more once it is told to wait or that it is not known.
+    async fn ask_all(&self, questions: Vec<Question>, at: &At) -> Vec<(usize, &'static str, Result<Answer, PollError>)> {
+        let is_over = AtomicBool::new(false);
+        let ask = |question| async {
+            if is_over.load(Ordering::Relaxed) {
+                return None;
+            }
+            let told = self.ask(question, at).await;
+            is_over.fetch_or(told.2.as_ref().is_err_and(PollError::is_for_all), Ordering::Relaxed);
+            Some(told)
+        };
+        stream::iter(questions).map(ask).buffer_unordered(CALLS_AT_ONCE).filter_map(std::future::ready).collect().await
+    }
+
+    /// Writes and shows all targets, of which `asked` had their turn.
+    fn show(&self, reading: &mut Reading, asked: usize, at: &At) {
         let mut infra = Infra { provider: "DigitalOcean".to_owned(), ..Infra::default() };
-        let rounds = self.targets.len().div_ceil(turn.len().max(1));
+        let rounds = self.targets.len().div_ceil(asked.max(1));
         let round_ms =
             i64::try_from(self.interval.as_millis()).unwrap_or_default().saturating_mul(i64::try_from(rounds).unwrap_or(1));
-        for target in &mut self.targets {
+        for target in &self.targets {
             let after_ms = target.gap.after(at);
             let mut writer = Writer { reading, now_ms: at.now_ms, after_ms, fresh_ms: FRESH_MS + round_ms };
             infra.targets.push(target.show(&mut writer));
             infra.deployments.extend(target.deployments.iter().cloned());
         }
-        for number in turn {
-            self.targets[*number].gap.close(at);
-        }
         infra.deployments.sort_by_key(|deployment: &Deployment| std::cmp::Reverse(deployment.at));
         infra.deployments.truncate(infra::DEPLOYMENTS_MAX);
         let known = infra.targets.iter().filter(|target: &&Target| !target.is_blank()).count();
         reading.say(format!("{known} of {} targets have data", infra.targets.len()));
-        if turn.len() < self.targets.len() {
+        if asked < self.targets.len() {
             reading
                 .say(format!("5,000 calls an hour are not enough to ask all at once: each target is asked every {rounds} polls"));
         }

@@ -80,6 +80,12 @@ impl PollError {
         Self::new(Code::Pending, message)
     }
 
+    /// Whether it would be the same for anything else asked now: asked too often, or not known at all.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.code == Code::Limited || self.status == Some(401)
+    }
+
     /// The same with the status of the answer.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {

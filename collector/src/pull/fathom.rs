@@ -77,8 +77,8 @@ impl Fathom {
 #[derive(Deserialize)]
 struct Body {
     total: Value,
-    #[serde(default)]
-    content: Vec<Page>,
+    /// `null` where nobody is.
+    content: Option<Vec<Page>>,
 }
 
 #[derive(Deserialize)]
@@ -95,9 +95,10 @@ struct Page {
 fn parse(body: &[u8]) -> Result<(u64, Vec<VisitedPage>), PollError> {
     let body: Body = parse::json(body, "current_visitors")?;
     let count = visitors::count(&body.total, "current_visitors")?;
-    let hosts = || body.content.iter().filter_map(|page| page.hostname.as_str());
+    let content = body.content.unwrap_or_default();
+    let hosts = || content.iter().filter_map(|page| page.hostname.as_str());
     let has_several = hosts().any(|host| Some(host) != hosts().next());
-    let pages = body.content.iter().filter_map(|page| {
+    let pages = content.iter().filter_map(|page| {
         let host = page.hostname.as_str().filter(|_| has_several).unwrap_or_default();
         Some((format!("{host}{}", page.pathname.as_str()?), parse::whole(&page.total)?))
     });
@@ -124,6 +125,7 @@ mod tests {
         let told = br#"{"total":"2","content":[{"hostname":"https://a.com","pathname":"/","total":1},{"hostname":"https://b.com","pathname":"/","total":1}]}"#;
         assert_eq!(parse(told).unwrap().1[1].path, "https://b.com/");
         assert_eq!(parse(br#"{"total":0,"content":[]}"#).unwrap(), (0, Vec::new()));
+        assert_eq!(parse(br#"{"total":0,"content":null}"#).unwrap(), (0, Vec::new()));
         assert!(parse(br#"{"content":[]}"#).is_err(), "no total is not zero");
     }
 

@@ -33,6 +33,9 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 /// How much of a refusal's text is told, in bytes.
 const REFUSAL_BYTES_MAX: usize = 160;
 
+/// Shortest text that is blanked out of a refusal: a shorter one is no secret, and stands in any sentence.
+const HIDDEN_BYTES_MIN: usize = 4;
+
 /// Longest `Retry-After` that is obeyed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
@@ -100,7 +103,7 @@ impl Http {
     pub fn call(&self, method: Method, path: &str) -> Call {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{}", self.base.path().trim_end_matches('/'), path.trim_start_matches('/')));
-        Call { request: self.client.request(method, url), path: path.to_owned(), body_max: self.body_max }
+        Call { request: self.client.request(method, url), path: path.to_owned(), body_max: self.body_max, hidden: Vec::new() }
     }
 }
 
@@ -110,19 +113,28 @@ pub struct Call {
     request: reqwest::RequestBuilder,
     path: String,
     body_max: usize,
+    /// What was sent and must not be told, should a system quote it.
+    hidden: Vec<Secret>,
 }
 
 impl Call {
     /// Sends a token.
     #[must_use]
     pub fn bearer(self, token: &Secret) -> Self {
-        Self { request: self.request.bearer_auth(token.reveal()), ..self }
+        Self { request: self.request.bearer_auth(token.reveal()), ..self }.hiding(token)
+    }
+
+    /// Blanks a secret that stands in a body or a form out of what is told of the answer.
+    #[must_use]
+    pub fn hiding(mut self, secret: &Secret) -> Self {
+        self.hidden.push(secret.clone());
+        self
     }
 
     /// Sends a name and a password.
     #[must_use]
     pub fn basic(self, user: &str, password: &Secret) -> Self {
-        Self { request: self.request.basic_auth(user, Some(password.reveal())), ..self }
+        Self { request: self.request.basic_auth(user, Some(password.reveal())), ..self }.hiding(password)
     }
 
     /// Sends a header. One that cannot be sent makes the call fail.
@@ -137,7 +149,7 @@ impl Call {
             // Refused by the builder, told when it is sent.
             Err(_) => self.request.header(name, "\n"),
         };
-        Self { request: sent, ..self }
+        Self { request: sent, ..self }.hiding(&Secret::new(value))
     }
 
     /// Adds parameters to the query.
@@ -178,7 +190,7 @@ impl Call {
     /// # Errors
     /// [`PollError`] when there is no whole answer, or one beyond the bound.
     pub async fn send_any(self) -> Result<Answer, PollError> {
-        let Self { request, path, body_max } = self;
+        let Self { request, path, body_max, hidden } = self;
         let mut response = request.send().await.map_err(|error| trouble(error, &path))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
@@ -189,7 +201,7 @@ impl Call {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body: body.freeze(), path })
+        Ok(Answer { status, headers, body: body.freeze(), path, hidden })
     }
 }
 
@@ -203,6 +215,7 @@ pub struct Answer {
     /// Its body.
     pub body: Bytes,
     path: String,
+    hidden: Vec<Secret>,
 }
 
 impl Answer {
@@ -252,7 +265,8 @@ impl Answer {
         error.with_status(self.status)
     }
 
-    /// The sentence in an error's body: the usual fields of JSON, else nothing (an HTML page helps nobody).
+    /// The sentence in an error's body: the usual fields of JSON, else nothing (an HTML page helps nobody). Secrets that it
+    /// quotes are blanked out.
     #[must_use]
     pub fn said(&self) -> String {
         let value: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -262,7 +276,9 @@ impl Answer {
             inner @ serde_json::Value::Object(_) => inner.get("message")?.as_str().map(str::to_owned),
             _ => None,
         });
-        let text = found.unwrap_or_default();
+        let is_secret = |secret: &&Secret| secret.reveal().len() >= HIDDEN_BYTES_MIN;
+        let hidden = self.hidden.iter().filter(is_secret).map(Secret::reveal);
+        let text = hidden.fold(found.unwrap_or_default(), |text, secret| text.replace(secret, "***"));
         text.get(..text.floor_char_boundary(REFUSAL_BYTES_MAX)).unwrap_or_default().to_owned()
     }
 }
@@ -296,6 +312,9 @@ fn trouble(error: reqwest::Error, path: &str) -> PollError {
     }
     if error.is_builder() {
         return PollError::auth("a credential holds characters that HTTP cannot carry".to_owned());
+    }
+    if causes.contains("UnknownIssuer") {
+        causes.push_str("; install ca-certificates on this machine, or name the authority's certificate as ca_file");
     }
     let what = if error.is_connect() { "no connection" } else { "the connection broke" };
     PollError::unreachable(if causes.is_empty() { what.to_owned() } else { format!("{what}: {causes}") })
@@ -366,7 +385,19 @@ mod tests {
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
-        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()), path: "/x".to_owned() }
+        Answer {
+            status,
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            path: "/x".to_owned(),
+            hidden: vec![Secret::new("hunter2")],
+        }
+    }
+
+    #[test]
+    fn a_system_that_quotes_a_secret_does_not_make_us_tell_it() {
+        let told = answer(400, &[], r#"{"detail":"no account for Bearer hunter2 here"}"#).refusal();
+        assert_eq!(told.to_string(), "400: /x is refused: no account for Bearer *** here");
     }
 
     #[test]

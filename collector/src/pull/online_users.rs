@@ -9,6 +9,7 @@ use std::{
 };
 
 use farol_shared::{catalog, config::Span};
+use futures_util::future::try_join_all;
 use redis::RedisError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -241,11 +242,16 @@ impl OnlineUsers {
         if self.is_found {
             self.find(link).await?;
         }
-        let mut counted = Vec::new();
-        for name in &self.tenants {
-            let count = self.sorted_set(link, &self.key.replace(TENANT, name), now_ms).await?;
-            counted.push(TenantUsers { name: name.clone(), count });
-        }
+        // All at once over the one connection: one after the other, hundreds would take a distant Redis longer than a poll may.
+        let this = &*self;
+        let count = |name: &String| {
+            let name = name.clone();
+            async move {
+                let count = this.sorted_set(link, &this.key.replace(TENANT, &name), now_ms).await?;
+                Ok::<_, PollError>(TenantUsers { name, count })
+            }
+        };
+        let mut counted = try_join_all(self.tenants.iter().map(count)).await?;
         counted.sort_by(|a, b| b.count.total_cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
         users.count = Some(counted.iter().map(|tenant| tenant.count).sum());
         users.tenants = Some(counted);

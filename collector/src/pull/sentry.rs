@@ -21,7 +21,7 @@ pub use issues::{SentryCount, SentryIssue};
 pub use shown::{SentryHealth, SentryPerformance};
 pub use transactions::SentryTransaction;
 
-use super::{At, Code, Given, Group, Integration, Kind, KindOption, PollError, Polling, Reading, http::Http};
+use super::{At, Given, Group, Integration, Kind, KindOption, PollError, Polling, Reading, http::Http};
 use ask::Asker;
 use issues::{COUNTED, Issues};
 use latency::Latency;
@@ -428,8 +428,7 @@ async fn within<T>(whole: Duration, hundredths: u32, part: impl Future<Output = 
 
 /// Why nothing more should be asked in this poll, if so.
 fn stopped(troubles: &[(&'static str, PollError)]) -> Option<PollError> {
-    let is_final = |error: &PollError| error.code == Code::Limited || error.status == Some(401);
-    troubles.iter().map(|(_, error)| error).find(|error| is_final(error)).cloned()
+    troubles.iter().map(|(_, error)| error).find(|error| error.is_for_all()).cloned()
 }
 
 /// Keeps what a part told, or why it told nothing.

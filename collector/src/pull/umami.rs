@@ -138,7 +138,7 @@ impl Umami {
 
 async fn log_in(http: &Http, username: &str, password: &Secret) -> Result<Secret, PollError> {
     let login = json!({"username": username, "password": password.reveal()});
-    let answer = http.post("/api/auth/login").json(&login).send_any().await?;
+    let answer = http.post("/api/auth/login").json(&login).hiding(password).send_any().await?;
     match answer.status {
         200..300 => parse_login(&answer.body),
         401 => Err(PollError::auth(format!("the password of {username} is refused")).with_status(401)),

@@ -102,10 +102,16 @@ impl Vercel {
                     infra.targets.push(production(&mut reading, project, &deployments));
                     infra.deployments.extend(deployments);
                 }
+                // Who is told to wait, or is not known, asks nothing more.
+                Err(error) if answered == 0 && error.is_for_all() => return Err(error),
                 Err(error) => {
+                    let is_for_all = error.is_for_all();
                     infra.targets.push(Target { reason: Some(error.to_string()), ..Target::new(project, "project") });
                     reading.missing("projects", error.clone());
                     failed.get_or_insert(error);
+                    if is_for_all {
+                        break;
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use farol_collector::api::routes::{Method, ROUTES};
+use farol_collector::api::{route::Method, routes::ROUTES};
 
 use crate::harness::{AGENT_TOKEN, Collector, batch, now_ms, settings};
 

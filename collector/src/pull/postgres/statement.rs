@@ -135,8 +135,10 @@ const REPLICAS: &str = "select coalesce(nullif(application_name, ''), host(clien
 
 const LOCKS: &str = "select count(*) from pg_locks where not granted";
 
-/// A replica whose primary is idle is not behind: it has replayed what it received.
-const REPLICA_LAG: &str = "select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0 \
+/// A replica whose primary is idle is not behind: it has replayed what it received. One that receives nothing has done so too,
+/// and is further behind with each second.
+const REPLICA_LAG: &str = "select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() \
+    and exists (select from pg_stat_wal_receiver where coalesce(status, 'streaming') = 'streaming') then 0 \
     else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end";
 
 /// Measuring a database takes the right to connect to it, or to read all statistics.

@@ -106,18 +106,19 @@ impl Info {
         self.text("role").map(|role| if role == "slave" { "replica" } else { role })
     }
 
-    /// What it holds, by database. One without keys has no line.
+    /// Every database that has a line.
+    fn each_database(&self) -> impl Iterator<Item = Database> {
+        self.fields.iter().filter_map(|(key, value)| {
+            let db = key.strip_prefix("db")?.parse().ok()?;
+            let of = |name: &str| pair(value, name).and_then(|text| text.parse().ok());
+            Some(Database { db, keys: of("keys")?, expires: of("expires").unwrap_or(0) })
+        })
+    }
+
+    /// What it holds, by database, the first ones. One without keys has no line.
     #[must_use]
     pub fn databases(&self) -> Vec<Database> {
-        let mut databases: Vec<Database> = self
-            .fields
-            .iter()
-            .filter_map(|(key, value)| {
-                let db = key.strip_prefix("db")?.parse().ok()?;
-                let of = |name: &str| pair(value, name).and_then(|text| text.parse().ok());
-                Some(Database { db, keys: of("keys")?, expires: of("expires").unwrap_or(0) })
-            })
-            .collect();
+        let mut databases: Vec<Database> = self.each_database().collect();
         databases.sort_by_key(|database| database.db);
         databases.truncate(LIST_MAX);
         databases
@@ -127,7 +128,7 @@ impl Info {
     #[must_use]
     pub fn keys(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "no Redis holds 2^53 keys")]
-        let sum = self.databases().iter().map(|database| database.keys as f64).sum();
+        let sum = self.each_database().map(|database| database.keys as f64).sum();
         (self.has_keyspace || sum > 0.0).then_some(sum)
     }
 
@@ -206,6 +207,13 @@ mod tests {
         let two =
             Info::parse(b"role:master\r\n# Keyspace\r\ndb3:keys=2,expires=1,avg_ttl=0,subexpiry=0\r\ndb0:keys=1\r\n").unwrap();
         assert_eq!((two.keys(), two.databases()[0].db, two.databases()[1].expires), (Some(3.0), 0, 1));
+    }
+
+    #[test]
+    fn keys_of_more_databases_than_are_listed_are_counted_too() {
+        let lines: String = (0..100).map(|db| format!("db{db}:keys=2,expires=0,avg_ttl=0\r\n")).collect();
+        let info = Info::parse(format!("role:master\r\n# Keyspace\r\n{lines}").as_bytes()).unwrap();
+        assert_eq!((info.databases().len(), info.keys()), (LIST_MAX, Some(200.0)));
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Asker {
             let wait = answer.retry_after().or_else(|| self.until_reset(&answer));
             match wait.filter(|wait| *wait <= WAIT_MAX && waits < WAITS_MAX) {
                 Some(wait) => sleep(wait).await,
-                None => return Err(PollError { retry_after: wait, ..answer.refusal() }),
+                // A near end that did not help is not believed: clocks that differ would have it asked for ever.
+                None => return Err(PollError { retry_after: wait.filter(|wait| *wait > WAIT_MAX), ..answer.refusal() }),
             }
             waits += 1;
         }

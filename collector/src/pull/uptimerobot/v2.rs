@@ -42,14 +42,15 @@ pub(super) async fn list(
             ("custom_uptime_ratios", "1-7-30"),
             ("ssl", "1"),
         ];
-        let answer = http.post("/v2/getMonitors").form(&form).send_any().await?;
+        let answer = http.post("/v2/getMonitors").form(&form).hiding(key).send_any().await?;
         if !(200..300).contains(&answer.status) {
             return Err(refusal(&answer, now_ms));
         }
         let (monitors, total) = parse(&answer.body)?;
         answers.push(answer);
         // An empty page ends the list whatever total is told.
-        let is_last = monitors.is_empty() || (page + 1) * PAGE >= total;
+        // Where no total is told, a page that is not full is the last.
+        let is_last = monitors.is_empty() || total.map_or(monitors.len() < PAGE, |total| (page + 1) * PAGE >= total);
         found.extend(monitors);
         if is_last {
             return Ok((found, None));
@@ -69,8 +70,8 @@ struct Body {
     monitors: Option<Vec<Value>>,
 }
 
-/// The monitors of a page, and how many there are in all.
-fn parse(body: &[u8]) -> Result<(Vec<Found>, usize), PollError> {
+/// The monitors of a page, and how many there are in all, if that is told.
+fn parse(body: &[u8]) -> Result<(Vec<Found>, Option<usize>), PollError> {
     let body: Body = parse::json(body, "getMonitors")?;
     if body.stat != "ok" {
         return Err(refused(&body.error));
@@ -79,7 +80,7 @@ fn parse(body: &[u8]) -> Result<(Vec<Found>, usize), PollError> {
     let total = body.pagination.get("total").and_then(parse::whole).and_then(|total| usize::try_from(total).ok());
     let found =
         monitors.iter().filter_map(|monitor| Some(Found { id: parse::whole(monitor.get("id")?)?, monitor: read(monitor) }));
-    Ok((found.collect(), total.unwrap_or(0)))
+    Ok((found.collect(), total))
 }
 
 /// What a refusal means. The value that it quotes is the key, so it is not told.
@@ -154,7 +155,7 @@ mod tests {
     fn ratios_come_as_texts_in_the_order_asked() {
         let (found, total) = parse(LIST.as_bytes()).unwrap();
         let site = &found[0].monitor;
-        assert_eq!((total, site.state, site.kind.as_str()), (1, MonitorState::Offline, "http"));
+        assert_eq!((total, site.state, site.kind.as_str()), (Some(1), MonitorState::Offline, "http"));
         let ratios = [site.uptime_1d, site.uptime_7d, site.uptime_30d].map(Option::unwrap);
         assert!(ratios.iter().zip([1.0, 0.99981, 0.9997]).all(|(told, expected)| (told - expected).abs() < 1e-12), "{ratios:?}");
         assert_eq!((site.response_ms, site.tls_expires), (Some(405.0), Some(1_800_000_000_000)));

@@ -60,7 +60,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     let conn = Connection::open(dir.path().join("history.db")).unwrap();
     conn.pragma_update(None, "user_version", 99).unwrap();
     conn.close().unwrap();
-    check_refused(dir.path(), |error| matches!(error, StoreError::Newer { found: 99, known: 2, .. }));
+    check_refused(dir.path(), |error| matches!(error, StoreError::Newer { found: 99, known: 3, .. }));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_file_of_version_1_is_brought_up_to_date() {
     assert_eq!(store.request_totals(&all(START_MS - HOUR_MS, START_MS + HOUR_MS)).unwrap().count, 1);
     store.close().unwrap();
     let conn = Connection::open(dir.path().join("history.db")).unwrap();
-    assert_eq!(conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
     drop(conn);
     open(dir.path(), &clock).close().unwrap();
 }
