@@ -106,7 +106,7 @@ fn run(given: &Given, vars: &BTreeMap<String, String>, out: &mut dyn Write) -> R
         Action::CheckConfig { offline } => {
             let settings = settings()?;
             config_text::show(&settings, out)?;
-            if !offline && !trial::ask(&settings, out)? {
+            if !offline && !trial::ask(&settings.pull, out)? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -117,8 +117,9 @@ async fn counts_are_those_of_what_was_published(server: &RabbitMq) {
     let reading = until(&mut cheap, "the same in the cheap form", |_, view| queue(view, "mail")["unacked"] == 4.0).await;
     let view = &reading.snapshots["queues"];
     assert_eq!((&queue(view, "mail")["ready"], &queue(view, "mail")["memory"]), (&Value::from(26.0), &Value::Null));
-    drop(channel);
-    connection.close().await.unwrap();
+    // A channel that is merely dropped closes itself aside, at odds with the connection's own end.
+    channel.close().await.unwrap();
+    drop(connection);
     until(&mut one, "what was taken to come back", |_, view| queue(view, "mail")["ready"] == 30.0).await;
 }
 
@@ -136,6 +137,12 @@ async fn users_learn_what_they_lack(server: &RabbitMq) {
     assert_eq!((*part, error.code), ("queues", Code::Auth));
     assert!(error.message.contains("may not read any vhost: rabbitmqctl set_permissions -p / mon"), "{error}");
     assert_eq!(blind.value(&catalog::RABBITMQ_QUEUES, &[]), Some(3.0), "the totals are known all the same");
+    let keys = format!("url = \"{}\"\nusername = \"mon\"\npassword = \"s3cr3t-mon\"", server.management_url());
+    let barred = poll(&mut instance("rabbitmq", &format!("{keys}\nvhost = \"/\""))).await.unwrap();
+    assert!(barred.missing[0].1.message.contains("set_permissions -p / mon"), "{:?}", barred.missing);
+    assert_eq!(barred.value(&catalog::RABBITMQ_QUEUES, &[]), None, "what may not be seen is not zero");
+    let nowhere = poll(&mut instance("rabbitmq", &format!("{keys}\nvhost = \"none\""))).await.unwrap();
+    assert!(nowhere.missing[0].1.message.contains("no virtual host none"), "{:?}", nowhere.missing);
     server.let_read("mon");
     until(&mut mon, "the queues after the advice was taken", |reading, view| {
         reading.missing.is_empty() && queue(view, "mail")["ready"] == 30.0
@@ -259,4 +266,32 @@ async fn what_a_user_may_not_see_is_missing_and_the_rest_is_there() {
     let fake = Fake::start(routes(Broker { is_blind: true, ..Broker::default() })).await;
     let reading = poll(&mut instance("rabbitmq", &fake_toml(&fake.url()))).await.unwrap();
     assert!(reading.missing[0].1.message.contains("may not read any vhost"), "{:?}", reading.missing);
+}
+
+#[tokio::test]
+async fn a_broker_too_slow_for_statistics_is_asked_for_messages_only() {
+    let fake = Fake::start(routes(Broker { is_full_endless: true, ..Broker::default() })).await;
+    let mut one = instance("rabbitmq", &format!("timeout = \"2s\"\n{}", fake_toml(&fake.url())));
+    let first = poll(&mut one).await.unwrap();
+    let (part, error) = &first.missing[0];
+    assert_eq!((*part, error.code), ("queues", Code::Unreachable), "the rest is told all the same");
+    let second = poll(&mut one).await.unwrap();
+    assert!(second.missing.is_empty(), "{:?}", second.missing);
+    assert_eq!(queue(&second.snapshots["queues"], "celery")["ready"], 10.0);
+
+    let mut all = instance("rabbitmq", &format!("timeout = \"2s\"\ndetail = \"full\"\n{}", fake_toml(&fake.url())));
+    poll(&mut all).await.unwrap();
+    fake.forget();
+    let again = poll(&mut all).await.unwrap();
+    assert_eq!(again.missing[0].0, "queues", "still missing, and still said");
+    assert!(fake.calls().iter().all(|call| !call.line.contains("/api/queues")), "a broker that is too slow is left alone");
+}
+
+#[tokio::test]
+async fn slow_health_checks_cost_only_themselves() {
+    let fake = Fake::start(routes(Broker { health_takes: Duration::from_millis(600), ..Broker::default() })).await;
+    let mut one = instance("rabbitmq", &format!("timeout = \"2s\"\n{}", fake_toml(&fake.url())));
+    let reading = poll(&mut one).await.unwrap();
+    assert_eq!(reading.missing.iter().map(|(part, _)| *part).collect::<Vec<_>>(), ["health checks"]);
+    assert!(queue(&reading.snapshots["queues"], "celery")["memory"].is_number(), "the list was not slow");
 }

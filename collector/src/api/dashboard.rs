@@ -16,6 +16,8 @@ use crate::{
 
 mod uptime;
 
+pub use uptime::{CheckedMonitor, CheckedUptime};
+
 /// What every answer begins with. The fields of the kind's snapshot stand beside these.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Instanced {
@@ -112,14 +114,15 @@ fn answer(app: &App, request: &Request, kinds: &[&'static str], snapshot: &str) 
     let parameters = Parameters::of(request.uri(), &["instance"])?;
     let (now_ms, pull) = (app.now_ms(), &app.parts().pull);
     let slots: Vec<&Slot> = pull.of(kinds).collect();
-    let chosen = match parameters.text("instance") {
-        None => slots.first().copied(),
+    let Some(first) = slots.first().copied() else { return Ok(json(&not_configured(kinds))) };
+    let slot = match parameters.text("instance") {
+        None => first,
         Some(name) => {
-            let found = slots.iter().copied().find(|slot| slot.declared.given.name == name);
-            Some(found.ok_or_else(|| unknown(name, &slots))?)
+            // Two kinds may each have one of this name: a colon stands in no name, so the key of the resource tells them apart.
+            let is_it = |slot: &&Slot| slot.declared.given.name == name || slot.declared.key() == name;
+            slots.iter().copied().find(is_it).ok_or_else(|| unknown(name, &slots))?
         }
     };
-    let Some(slot) = chosen else { return Ok(json(&not_configured(kinds))) };
     let found = slot.snapshot(snapshot);
     let head = Instanced {
         configured: true,
@@ -128,7 +131,8 @@ fn answer(app: &App, request: &Request, kinds: &[&'static str], snapshot: &str) 
         instances: slots.iter().map(|slot| choice(slot, now_ms)).collect(),
         status: Some(slot.status(now_ms)),
         as_of: found.as_ref().map(|(time_ms, _)| *time_ms),
-        stale: slot.is_stale(now_ms),
+        // Of an instance that answers in part, this part may have been missing for hours.
+        stale: slot.is_stale(now_ms) || found.as_ref().is_some_and(|(time_ms, _)| slot.is_old(*time_ms, now_ms)),
         hint: None,
         snippet: None,
     };
@@ -156,8 +160,7 @@ fn choice(slot: &Slot, now_ms: i64) -> Choice {
 
 fn unknown(name: &str, slots: &[&Slot]) -> Problem {
     let names: Vec<&str> = slots.iter().map(|slot| slot.declared.given.name.as_str()).collect();
-    let known = if names.is_empty() { "none is configured".to_owned() } else { format!("there are: {}", names.join(", ")) };
-    Problem::not_found(format!("there is no instance called {name}; {known}"))
+    Problem::not_found(format!("there is no instance called {name}; there are: {}", names.join(", ")))
 }
 
 fn not_configured(kinds: &[&'static str]) -> Instanced {

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     App,
-    route::{Answer, Least, Method, Route, Schemas},
+    dashboard::Instanced,
+    route::{Answer, Least, Method, Route, Schemas, Shape, shape},
     routes::ROUTES,
 };
 
@@ -59,6 +60,19 @@ pub fn document() -> Value {
     })
 }
 
+fn reference(shape: Shape, schemas: &mut Schemas) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{}", shape(schemas)) })
+}
+
+/// The common part with the fields of one of the shapes beside it, or alone.
+fn instanced(shapes: &[Shape], schemas: &mut Schemas) -> Value {
+    let common = reference(shape::<Instanced>, schemas);
+    let mut either: Vec<Value> =
+        shapes.iter().map(|shape| json!({ "allOf": [common.clone(), reference(*shape, schemas)] })).collect();
+    either.push(common);
+    json!({ "anyOf": either })
+}
+
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let parameters: Vec<Value> = route
         .parameters
@@ -79,8 +93,14 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     };
     let (status, answer) = match route.answer {
         Answer::Json(shape) => {
-            let reference = format!("#/components/schemas/{}", shape(schemas));
-            ("200", json!({ "description": "Found.", "content": { "application/json": { "schema": { "$ref": reference } } } }))
+            let schema = reference(shape, schemas);
+            ("200", json!({ "description": "Found.", "content": { "application/json": { "schema": schema } } }))
+        }
+        Answer::Instanced(shapes) => {
+            let description = "How the instance is doing, and beside it what its newest answer told. The common part alone: not \
+                               configured, or no answer yet.";
+            let schema = instanced(shapes, schemas);
+            ("200", json!({ "description": description, "content": { "application/json": { "schema": schema } } }))
         }
         Answer::AnyJson => ("200", json!({ "description": "Done.", "content": { "application/json": {} } })),
         Answer::Media(media) => ("200", json!({ "description": "Done.", "content": { media: {} } })),
@@ -111,6 +131,53 @@ mod tests {
         for reference in text.split("\"$ref\":\"#").skip(1) {
             let pointer = reference.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn no_two_shapes_have_one_name() {
+        let mut schemas = Schemas::new();
+        for route in ROUTES {
+            operation(route, &mut schemas);
+        }
+        let mut known = std::collections::BTreeMap::new();
+        let mut twice = std::collections::BTreeSet::new();
+        for (name, schema) in schemas {
+            let schema = serde_json::to_value(schema).unwrap();
+            if *known.entry(name.clone()).or_insert_with(|| schema.clone()) != schema {
+                twice.insert(name);
+            }
+        }
+        assert!(twice.is_empty(), "two shapes are called {twice:?}: the document tells one of them");
+    }
+
+    /// Every path that the requirements name has the fields of its table in the document.
+    #[test]
+    fn the_answers_of_integrations_are_told_with_their_fields() {
+        let document = document();
+        for (path, fields) in [
+            ("/api/dashboard/sentry/health", &["crash_free_users_24h", "regressed", "link"][..]),
+            ("/api/dashboard/sentry/performance", &["transactions", "p95_ms", "latency"]),
+            ("/api/dashboard/redis/metrics", &["hit_ratio", "used_memory", "databases"]),
+            ("/api/dashboard/infra/metrics", &["provider", "targets", "deployments"]),
+            ("/api/dashboard/uptime/status", &["up", "word", "monitors"]),
+            ("/api/dashboard/users/online", &["count", "window_s", "source"]),
+            ("/api/v1/queues", &["totals", "queues", "alarms", "nodes"]),
+            ("/api/v1/celery", &["queued", "workers", "failures", "p95_s"]),
+            ("/api/v1/postgres", &["databases", "cache_hit_ratio", "deadlocks"]),
+        ] {
+            let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+            let either = schema["anyOf"].as_array().unwrap_or_else(|| panic!("{path}: {schema}"));
+            let fields_of = |reference: &Value| {
+                let pointer = reference["$ref"].as_str().unwrap().trim_start_matches('#');
+                document.pointer(pointer).unwrap()["properties"].clone()
+            };
+            assert!(fields_of(either.last().unwrap())["configured"].is_object(), "{path}");
+            for whole in either.iter().take(either.len() - 1) {
+                assert!(fields_of(&whole["allOf"][0])["status"].is_object(), "{path}");
+                let told = fields_of(&whole["allOf"][1]);
+                assert!(fields.iter().all(|field| told[*field].is_object()), "{path}: {told}");
+            }
         }
     }
 }

@@ -56,7 +56,9 @@ pub(super) const fn required(name: &'static str, meaning: &'static str) -> Param
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
     /// JSON of this shape: its name, and a function that lists it and all that it holds.
-    Json(fn(&mut Schemas) -> String),
+    Json(Shape),
+    /// JSON of an integration's instance: the common part, with the fields of one of these shapes beside it once there are any.
+    Instanced(&'static [Shape]),
     /// JSON of a shape that is told by the summary.
     AnyJson,
     /// Something else.
@@ -69,6 +71,9 @@ pub enum Answer {
 
 /// Named schemas of the document.
 pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// Lists a shape and all that it holds, and tells its name.
+pub type Shape = fn(&mut Schemas) -> String;
 
 /// What a handler gives back: its answer, later.
 pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;

@@ -9,7 +9,11 @@ use super::{
     route::{Answer, Least, Method, Parameter, Route, elsewhere, get, optional, post, required, shape},
     series,
 };
-use crate::{access::Role, act as deeds, exposition, health};
+use crate::{
+    access::Role,
+    act as deeds, exposition, health,
+    pull::{celery, infra, online_users, postgres, rabbitmq, redis, sentry, uptimerobot, visitors},
+};
 
 macro_rules! serve {
     ($handler:path) => {
@@ -24,7 +28,8 @@ const SERVICE: Parameter = optional("service", "Number or name of a service; all
 const TENANT: Parameter = optional("tenant", "Name of a tenant; all when absent.");
 const DAY_FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch; a day before `to` when absent.");
 const BEFORE: Parameter = optional("before", "The page after the one whose `next` this is; the newest when absent.");
-const INSTANCE: Parameter = optional("instance", "Name of an instance; the first when absent.");
+const INSTANCE: Parameter =
+    optional("instance", "Name of an instance, or `KIND:NAME` where kinds share an address; the first when absent.");
 const ALL: Parameter = optional("all", "`true` lists also what its agent no longer reports.");
 
 /// Every address of the collector but the page's files.
@@ -199,7 +204,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Sentry: crash-free users and sessions, new, regressed and recurring issues, with a link.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<sentry::SentryHealth>]),
         serve!(dashboard::sentry_health),
     ),
     get(
@@ -207,7 +212,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Sentry: the slowest transactions, latency over the last hour, failures.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<sentry::SentryPerformance>]),
         serve!(dashboard::sentry_performance),
     ),
     get(
@@ -215,7 +220,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Redis: hit ratio, memory, clients, keys, persistence, replication, slow log.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<redis::shown::Metrics>]),
         serve!(dashboard::redis_metrics),
     ),
     get(
@@ -223,7 +228,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Hosting provider: CPU, memory and network of its machines and services.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<infra::Infra>]),
         serve!(dashboard::infra_metrics),
     ),
     get(
@@ -231,7 +236,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Whether the addresses answer: UptimeRobot, else our own checks.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<uptimerobot::Uptime>, shape::<dashboard::CheckedUptime>]),
         serve!(dashboard::uptime_status),
     ),
     get(
@@ -239,7 +244,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "People on the site now: Redis, Plausible, Fathom or Umami.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<online_users::Users>, shape::<visitors::Visitors>]),
         serve!(dashboard::users_online),
     ),
     get(
@@ -247,7 +252,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "RabbitMQ: queues, totals, nodes, alarms.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<rabbitmq::RabbitmqQueues>]),
         serve!(dashboard::queues),
     ),
     get(
@@ -255,7 +260,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "Celery: queues, workers, tasks of the last hour, failures.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<celery::snapshot::Celery>]),
         serve!(dashboard::celery),
     ),
     get(
@@ -263,7 +268,7 @@ pub const ROUTES: &[Route] = &[
         READ,
         "PostgreSQL: connections, size, cache, replication.",
         &[INSTANCE],
-        Answer::Json(shape::<dashboard::Instanced>),
+        Answer::Instanced(&[shape::<postgres::PostgresServer>]),
         serve!(dashboard::postgres),
     ),
     get(

@@ -11,6 +11,7 @@ const MESSAGE_BYTES_MAX: usize = 400;
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TroubleCode)]
 pub enum Code {
     /// The credentials are refused, or lack a right.
     Auth,

@@ -135,6 +135,8 @@ struct Rabbitmq {
     listed: Option<(Instant, Duration, Listing)>,
     /// When the full form took too long.
     slow_at: Option<Instant>,
+    /// When the list last took long and did not come, and why.
+    failed: Option<(Instant, PollError)>,
     health: health::Health,
     chosen: busiest::Chosen,
 }
@@ -159,6 +161,7 @@ fn open(given: Given) -> Result<Box<dyn Integration>, String> {
         timeout: given.timeout,
         listed: None,
         slow_at: None,
+        failed: None,
         health: health::Health::default(),
         chosen: busiest::Chosen::default(),
     }))
@@ -186,24 +189,32 @@ impl Rabbitmq {
         let mut reading = Reading::default();
         let form = self.form(&overview);
         let now = Instant::now();
-        let is_kept = self.listed.as_ref().is_some_and(|(at, took, _)| *took > SLOW_LIST && now - *at < SLOW_LIST_EVERY);
+        let is_kept = self.listed.as_ref().is_some_and(|(at, took, _)| *took > self.slow() && now - *at < SLOW_LIST_EVERY);
+        let rests = self.failed.as_ref().filter(|(at, _)| now - *at < SLOW_LIST_EVERY).map(|(_, error)| error.clone());
+        let is_asked = !is_kept && rests.is_none();
+        let within = self.timeout.mul_f64(LIST_SHARE);
         let list = async {
-            if is_kept {
+            if !is_asked {
                 return None;
             }
             let late = || PollError::unreachable("the list of queues took too long: give a longer timeout, or choose queues");
-            let within = self.timeout.mul_f64(LIST_SHARE);
-            Some(timeout(within, self.api.list(form)).await.unwrap_or_else(|_| Err(late())))
+            let listed = timeout(within, self.api.list(form)).await.unwrap_or_else(|_| Err(late()));
+            Some((listed, now.elapsed()))
         };
         // On one connection each: the broker answers them side by side.
-        let (listed, nodes, ()) = tokio::join!(list, self.api.nodes(), self.health.follow(&self.api, now));
+        let (listed, nodes, ()) = tokio::join!(list, self.api.nodes(), self.health.follow(&self.api, now, within));
         match listed {
-            Some(Ok(listing)) => self.keep(now, form, listing),
-            Some(Err(error)) => {
-                self.listed = None;
+            Some((Ok(listing), took)) => self.keep(now, took, form, listing),
+            Some((Err(error), took)) => {
+                let error = self.barred(error);
+                self.lose(took, form, &error);
                 reading.missing("queues", error);
             }
-            None => {}
+            None => {
+                if let Some(error) = rests {
+                    reading.missing("queues", error);
+                }
+            }
         }
         let nodes = match nodes {
             Ok(nodes) => Some(nodes),
@@ -233,16 +244,49 @@ impl Rabbitmq {
         }
     }
 
-    fn keep(&mut self, began: Instant, form: Form, listing: Listing) {
-        let took = began.elapsed();
-        if took > SLOW_LIST && form == Form::Full && self.detail == Detail::Auto {
+    /// Tells more about a virtual host whose queues are refused.
+    fn barred(&self, error: PollError) -> PollError {
+        let (Some(vhost), username) = (&self.vhost, &self.api.username) else { return error };
+        let message = match error.status {
+            Some(401) => format!(
+                "the user {username} may not read the virtual host {vhost}: rabbitmqctl set_permissions -p {vhost} {username} '^$' \
+                 '^$' '.*'"
+            ),
+            Some(404) => format!("there is no virtual host {vhost}"),
+            _ => return error,
+        };
+        PollError { message, ..error }
+    }
+
+    /// From when on a list counts as slow.
+    fn slow(&self) -> Duration {
+        SLOW_LIST.min(self.timeout / 4)
+    }
+
+    fn keep(&mut self, began: Instant, took: Duration, form: Form, listing: Listing) {
+        self.note_slow(took, form);
+        self.failed = None;
+        self.listed = Some((began, took, listing));
+    }
+
+    /// The list did not come. The cheap form is tried at once; a broker that is too slow for that, too, is left alone for a while.
+    fn lose(&mut self, took: Duration, form: Form, error: &PollError) {
+        self.listed = None;
+        let may_be_cheaper = self.note_slow(took, form);
+        self.failed = (took > self.slow() && !may_be_cheaper).then(|| (Instant::now(), error.clone()));
+    }
+
+    /// Notes that the full form is too much for this broker. Says whether it is.
+    fn note_slow(&mut self, took: Duration, form: Form) -> bool {
+        let is_too_much = took > self.slow() && form == Form::Full && self.detail == Detail::Auto;
+        if is_too_much {
             if self.slow_at.is_none_or(|at| at.elapsed() >= FULL_AGAIN_AFTER) {
                 let (host, took_ms) = (self.api.http.host(), took.as_millis());
                 tracing::info!(target: "pull", host, took_ms, "list of queues is slow, asking for messages only");
             }
             self.slow_at = Some(Instant::now());
         }
-        self.listed = Some((began, took, listing));
+        is_too_much
     }
 
     /// Puts what was learned into the reading.

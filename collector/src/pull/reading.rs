@@ -76,13 +76,18 @@ impl Reading {
         self.left_out += usize::from(!is_kept);
     }
 
-    /// A table or text for the page, which replaces the one of this name.
+    /// A table or text for the page, which replaces the one of this name. One that is too large is told as missing: else the page
+    /// would show the one before for ever.
     pub fn snapshot<T: Serialize>(&mut self, name: &'static str, value: &T) {
         match serde_json::to_value(value) {
             Ok(value) if value.to_string().len() <= SNAPSHOT_BYTES_MAX => {
                 self.snapshots.insert(name, value);
             }
-            _ => self.left_out += 1,
+            _ => {
+                self.left_out += 1;
+                let what = format!("the table is larger than {} KiB and cannot be shown", SNAPSHOT_BYTES_MAX >> 10);
+                self.missing(name, PollError::bad_answer(what));
+            }
         }
     }
 
@@ -168,5 +173,6 @@ mod tests {
         assert!(reading.now.len() < SERIES_MAX);
         reading.snapshot("large", &"x".repeat(SNAPSHOT_BYTES_MAX));
         assert!(reading.snapshots.is_empty());
+        assert_eq!(reading.missing.first().map(|(part, _)| *part), Some("large"), "not silently");
     }
 }

@@ -145,6 +145,12 @@ impl Slot {
         self.lock().track.is_stale(now_ms)
     }
 
+    /// Whether what was taken at a time is too old to stand for now.
+    #[must_use]
+    pub fn is_old(&self, time_ms: i64, now_ms: i64) -> bool {
+        self.lock().track.is_old(time_ms, now_ms)
+    }
+
     /// When a poll last brought something, in ms since the epoch.
     #[must_use]
     pub fn last_ok_ms(&self) -> Option<i64> {
@@ -199,20 +205,30 @@ impl Following {
         let mut stream = Stream::new(declared, &self.slot().target, boot);
         loop {
             // A bug of one kind must not end its instance for good, nor touch another.
-            if AssertUnwindSafe(self.follow(&mut stream)).catch_unwind().await.is_err() {
-                tracing::error!(target: "pull", instance = self.slot().declared.key(), "integration broke inside; asked again in a minute");
-                let broken = PollError::bad_answer("the integration broke inside: this is a bug of Farol");
-                self.slot().lock().track.fail(self.clock.now_ms(), Duration::ZERO, &broken, 1.0);
-                tokio::time::sleep(BROKEN_PAUSE).await;
+            let ended = AssertUnwindSafe(self.follow(&mut stream)).catch_unwind().await;
+            let why = match ended {
+                Ok(wrong) => PollError::bad_answer(format!("it cannot be opened: {wrong}")),
+                Err(_) => PollError::bad_answer("the integration broke inside: this is a bug of Farol"),
+            };
+            let is_new = self.slot().lock().track.fail(self.clock.now_ms(), Duration::ZERO, &why, 1.0);
+            if is_new {
+                tracing::error!(target: "pull", instance = self.slot().declared.key(), error = %why, "integration stopped; opened again in a minute");
             }
+            let body = stream.next(self.clock.now_ms(), false, None, None);
+            self.tell(body).await;
+            tokio::time::sleep(BROKEN_PAUSE).await;
         }
     }
 
-    async fn follow(&self, stream: &mut Stream) {
-        let Ok(mut instance) = Instance::open(self.slot().declared.clone()) else { return };
+    /// Follows it for as long as it can be opened; says why it cannot. A file that it names may be gone since the start.
+    async fn follow(&self, stream: &mut Stream) -> String {
+        let mut instance = match Instance::open(self.slot().declared.clone()) {
+            Ok(instance) => instance,
+            Err(wrong) => return wrong,
+        };
         let interval = self.slot().declared.given.interval;
         loop {
-            let is_due = self.slot().lock().track.next_ms() <= self.clock.now_ms();
+            let is_due = self.slot().lock().track.is_due(self.clock.now_ms());
             if is_due {
                 self.poll(&mut instance, stream).await;
             } else {

@@ -23,12 +23,16 @@ const NEAR: Duration = Duration::from_secs(10);
 /// Pause after refused credentials: asking again and again may lock the account.
 const REFUSED_PAUSE: Duration = Duration::from_secs(15 * 60);
 
+/// Longest pause that a system may ask for: one that names the end of time is asked again all the same.
+const ASKED_PAUSE_MAX: Duration = Duration::from_secs(3_600);
+
 /// What is older than so many intervals is told, but as old.
 pub const STALE_INTERVALS: u32 = 3;
 
 /// What an instance's badge shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = InstanceState)]
 pub enum State {
     /// No answer yet.
     Pending,
@@ -48,6 +52,7 @@ pub enum State {
 
 /// What went wrong last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = InstanceError)]
 pub struct LastError {
     /// What sort of trouble.
     pub code: Code,
@@ -61,6 +66,7 @@ pub struct LastError {
 
 /// A part that could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MissingPart)]
 pub struct Missing {
     /// Which.
     pub part: String,
@@ -72,6 +78,7 @@ pub struct Missing {
 
 /// The state of one instance.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InstanceStatus)]
 pub struct Status {
     /// In a word.
     pub state: State,
@@ -108,6 +115,8 @@ pub(super) struct Track {
     latency: Option<Duration>,
     failures: u32,
     next_ms: i64,
+    /// When that was said. A clock that is before it was set back.
+    said_ms: i64,
     interval: Duration,
 }
 
@@ -124,6 +133,7 @@ impl Track {
             latency: None,
             failures: 0,
             next_ms: now_ms,
+            said_ms: now_ms,
             interval,
         }
     }
@@ -131,6 +141,11 @@ impl Track {
     /// When the next poll is due, in ms since the epoch.
     pub(super) fn next_ms(&self) -> i64 {
         self.next_ms
+    }
+
+    /// Whether the next poll is due. It is when the clock was set back: else it would be awaited for as long as that was.
+    pub(super) fn is_due(&self, now_ms: i64) -> bool {
+        self.next_ms <= now_ms || now_ms < self.said_ms
     }
 
     /// Takes what was known before a restart.
@@ -155,7 +170,7 @@ impl Track {
         // A tenth more or less, so that instances do not march in step.
         let pause = self.interval.mul_f64(0.9 + 0.2 * jitter);
         let asked = reading.missing.iter().filter_map(|(_, error)| error.retry_after).max().unwrap_or_default();
-        self.next_ms = now_ms.saturating_add(ms(pause.max(asked)));
+        self.wait(now_ms, pause.max(asked));
         self.enter(if self.missing.is_empty() { State::Ok } else { State::Partial }, now_ms)
     }
 
@@ -166,8 +181,13 @@ impl Track {
         self.failing_since_ms.get_or_insert(now_ms);
         self.last_error =
             Some(LastError { code: error.code, http_status: error.status, message: error.message.clone(), at: now_ms });
-        let pause = error.retry_after.unwrap_or_else(|| self.backoff(error.code, jitter));
-        self.next_ms = now_ms.saturating_add(ms(pause.max(Duration::from_millis(500))));
+        let pause = match error.retry_after {
+            // Once as soon as the system allows; one that allows it at once and refuses again is asked at the usual pace.
+            Some(asked) if self.failures > 1 => asked.max(self.interval),
+            Some(asked) => asked,
+            None => self.backoff(error.code, jitter),
+        };
+        self.wait(now_ms, pause.max(Duration::from_millis(500)));
         self.enter(
             match error.code {
                 Code::Auth => State::AuthError,
@@ -178,6 +198,11 @@ impl Track {
             },
             now_ms,
         )
+    }
+
+    fn wait(&mut self, now_ms: i64, pause: Duration) {
+        self.next_ms = now_ms.saturating_add(ms(pause.min(ASKED_PAUSE_MAX.max(self.interval.mul_f64(1.1)))));
+        self.said_ms = now_ms;
     }
 
     fn backoff(&self, code: Code, jitter: f64) -> Duration {
@@ -204,8 +229,13 @@ impl Track {
 
     /// Whether what is shown is older than [`STALE_INTERVALS`].
     pub(super) fn is_stale(&self, now_ms: i64) -> bool {
-        let bound = ms(self.interval.saturating_mul(STALE_INTERVALS).max(Duration::from_secs(5)));
-        self.last_ok_ms.is_none_or(|last_ms| now_ms.saturating_sub(last_ms) > bound)
+        self.last_ok_ms.is_none_or(|last_ms| self.is_old(last_ms, now_ms))
+    }
+
+    /// Whether what was taken at a time is older than that, or from a future that a clock set back left behind.
+    pub(super) fn is_old(&self, time_ms: i64, now_ms: i64) -> bool {
+        let bound = self.interval.saturating_mul(STALE_INTERVALS).max(Duration::from_secs(5));
+        now_ms.abs_diff(time_ms) > ms(bound).unsigned_abs()
     }
 
     pub(super) fn last_ok_ms(&self) -> Option<i64> {
@@ -306,6 +336,30 @@ mod tests {
         reading.missing("issues", PollError::limited("asked too often", Some(Duration::from_secs(9))));
         track.succeed(0, TOOK, &reading, 0.5);
         assert_eq!((track.next_ms(), track.view(0).state), (9_000, State::Partial));
+    }
+
+    #[test]
+    fn a_pause_that_is_asked_for_is_neither_a_storm_nor_forever() {
+        let mut track = Track::new(0, Duration::from_secs(60));
+        let at_once = PollError::limited("asked too often", Some(Duration::ZERO));
+        track.fail(0, TOOK, &at_once, 0.0);
+        assert_eq!(track.next_ms(), 500, "once as soon as it allows");
+        track.fail(1_000, TOOK, &at_once, 0.0);
+        assert_eq!(track.next_ms(), 61_000, "but not again and again");
+        track.fail(1_000, TOOK, &PollError::limited("go away", Some(Duration::MAX)), 0.0);
+        assert_eq!(track.next_ms(), 3_601_000);
+    }
+
+    #[test]
+    fn a_clock_set_back_stops_no_poll_and_keeps_nothing_fresh() {
+        let hour = 3_600_000;
+        let mut track = Track::new(hour, Duration::from_secs(60));
+        track.succeed(2 * hour, TOOK, &Reading::default(), 0.5);
+        assert!(!track.is_due(2 * hour + 59_999) && track.is_due(2 * hour + 60_000));
+        assert!(track.is_due(hour), "it would have been asked in an hour");
+        assert!(track.is_stale(hour) && track.view(hour).state == State::Stale);
+        track.succeed(hour, TOOK, &Reading::default(), 0.5);
+        assert!(!track.is_due(hour + 1) && !track.is_stale(hour + 1));
     }
 
     #[test]

@@ -26,10 +26,16 @@ const SCRIPTED: Kind = Kind {
     secrets: &[],
     options: &[],
     snippet: "[[redis]]\n",
-    open: |given| Ok(Box::new(Scripted(given.name))),
+    open: |given| match given.name.as_str() {
+        "closed" => Err("ca_file: cannot be read".to_owned()),
+        _ => Ok(Box::new(Scripted(given.name))),
+    },
 };
 
 struct Scripted(String);
+
+/// How often the instance "halting" was asked.
+static HALTING: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the instance "away" answers.
 static AWAY: AtomicU32 = AtomicU32::new(0);
@@ -57,6 +63,11 @@ impl Integration for Scripted {
                 "partly" => {
                     let mut reading = reading(at, 1.0);
                     reading.missing("slow log", PollError::auth("may not run SLOWLOG"));
+                    Ok(reading)
+                }
+                "halting" if HALTING.fetch_add(1, Ordering::Relaxed) > 0 => {
+                    let mut reading = Reading::default();
+                    reading.missing("metrics", PollError::unreachable("no answer to INFO"));
                     Ok(reading)
                 }
                 _ => Ok(reading(at, 42.0)),
@@ -94,15 +105,17 @@ fn of<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs_breaks_or_is_refused_delays_no_other() {
     let dir = TempDir::new().unwrap();
-    let collector = with(&["hangs", "breaks", "refused", "well", "partly"], &dir).await;
+    let collector = with(&["hangs", "breaks", "closed", "refused", "well", "partly"], &dir).await;
     let token = collector.sign_in().await;
     let states = until(&collector, &token, "/api/v1/integrations", |list| {
         let state =
             |name| of(list, name).and_then(|instance| instance["status"]["state"].as_str()).unwrap_or_default().to_owned();
-        let all = ["hangs", "breaks", "refused", "well", "partly"].map(state);
-        (all == ["unreachable", "bad_answer", "auth_error", "ok", "partial"]).then(|| list.clone())
+        let all = ["hangs", "breaks", "closed", "refused", "well", "partly"].map(state);
+        (all == ["unreachable", "bad_answer", "bad_answer", "auth_error", "ok", "partial"]).then(|| list.clone())
     });
     let list = states.await;
+    let closed = of(&list, "closed").unwrap()["status"]["text"].as_str().unwrap();
+    assert!(closed.contains("cannot be opened: ca_file"), "{closed}");
     let refused = of(&list, "refused").unwrap();
     assert_eq!(refused["target"], "refused.example:6379");
     assert_eq!(refused["status"]["last_error"]["http_status"], 401, "{refused}");
@@ -149,6 +162,10 @@ async fn what_is_polled_is_an_answer_a_series_and_a_figure_by_name() {
     let unknown =
         collector.ask("GET", &format!("{path}?instance=other"), &[("authorization", &format!("Bearer {token}"))], b"").await;
     assert!(unknown.status == 404 && unknown.text().contains("there are: well"), "{unknown:?}");
+    // Two kinds that share an address may each have one of a name: the key tells them apart.
+    for name in ["well", "redis:well"] {
+        assert_eq!(collector.json(&token, &format!("{path}?instance={name}")).await["instance"], "well", "{name}");
+    }
     collector.stop().await;
 }
 
@@ -175,6 +192,19 @@ async fn an_old_answer_is_told_as_old_after_a_restart_and_recovery_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_stopped_coming_is_old_while_the_rest_is_fresh() {
+    let dir = TempDir::new().unwrap();
+    let collector = with(&["halting"], &dir).await;
+    let token = collector.sign_in().await;
+    let path = "/api/dashboard/redis/metrics";
+    let fresh = until(&collector, &token, path, |answer| answer["keyspace_hits"].is_number().then(|| answer.clone())).await;
+    assert_eq!(fresh["stale"], false);
+    let old = until(&collector, &token, path, |answer| (answer["stale"] == true).then(|| answer.clone())).await;
+    assert_eq!((&old["status"]["state"], &old["keyspace_hits"]), (&json!("partial"), &json!(42.0)), "{old}");
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_configured_says_what_to_write() {
     let (collector, _dir) = Collector::fresh().await;
     let token = collector.sign_in().await;
@@ -188,6 +218,10 @@ async fn what_is_not_configured_says_what_to_write() {
         "/api/v1/queues",
         "/api/v1/celery",
         "/api/v1/postgres",
+        // The address of a page that was kept from when there was one.
+        "/api/dashboard/redis/metrics?instance=cache",
+        "/api/dashboard/uptime/status?instance=site",
+        "/api/v1/celery?instance=jobs",
     ] {
         let answer = collector.json(&token, path).await;
         assert_eq!(answer["configured"], false, "{path}: {answer}");

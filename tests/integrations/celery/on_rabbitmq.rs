@@ -2,7 +2,7 @@
 
 use farol_collector::pull::Code;
 use farol_shared::catalog;
-use farol_tests::rabbitmq_server::RabbitMq;
+use farol_tests::{rabbitmq_server::RabbitMq, server_process::free_port};
 use serde_json::json;
 
 use super::{
@@ -20,6 +20,7 @@ async fn a_worker_on_rabbitmq_is_counted_and_missed_and_heard_again() {
     assert!(says(&told, "no queue called celery") && told["queued"].is_null() && told["workers_online"].is_null(), "{told:#}");
     drop(early);
     refusals(&server).await;
+    the_least_rights_are_enough(&server, &application).await;
 
     let mut worker = application.worker("w1@here", &["-E", "-Q", "celery,mail"]);
     let mut watch = Watch::of(&toml);
@@ -36,6 +37,10 @@ async fn a_worker_on_rabbitmq_is_counted_and_missed_and_heard_again() {
     let mut managed = Watch::of(&format!("url = \"{}\"\nmanagement_url = \"{}\"\n", server.amqp_url(), server.management_url()));
     let (_, told) = managed.until("what the worker holds", |told| told["reserved"].as_u64() > Some(0)).await;
     assert!(named(&told, "queues", "mail")["length"] == 0 && told["queues"].as_array().unwrap().len() == 2, "{told:#}");
+    let beside = format!("url = \"{}\"\nmanagement_url = \"http://127.0.0.1:{}\"\n", server.amqp_url(), free_port());
+    let (reading, _) = Watch::of(&beside).until("the worker all the same", |told| told["active"] == 2).await;
+    let missing: Vec<_> = reading.missing.iter().map(|(part, error)| (*part, error.code)).collect();
+    assert_eq!(missing, [("queues", Code::Unreachable)], "events need no management API");
     worker.kill();
     watch.until("the killed worker to be missed", |told| named(told, "workers", "w1@here")["state"] == "offline").await;
     application.send(&["fine=4:mail"]);
@@ -60,10 +65,7 @@ async fn refusals(server: &RabbitMq) {
     assert!(told.message.contains("virtual host none"), "{told:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_least_rights_on_rabbitmq_are_enough() {
-    let server = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
-    let application = Application::of(&server.amqp_url());
+async fn the_least_rights_are_enough(server: &RabbitMq, application: &Application) {
     server.add_user("farol", "s3cr3t", "");
     let own = "^farol-celeryev-.*$";
     let rights = json!({ "configure": own, "write": own, "read": "^(farol-celeryev-.*|celeryev)$" });

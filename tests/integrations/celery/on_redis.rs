@@ -54,11 +54,15 @@ async fn counts_equal_what_was_sent() {
     application.send(&["slow=4", "fine=2:mail"]);
     let (_, told) = watch.until("two slow tasks", |told| told["active"] == 2 && told["queued"].as_u64() > Some(0)).await;
     assert!(told["reserved"].as_u64() > Some(0), "{told:#}");
+    let mut patient = Watch::of(&toml.replace("8s", "60s"));
+    patient.until("the worker, by another", |told| named(told, "workers", "w1@here")["state"] == "online").await;
     worker.kill();
     let is_off = |told: &serde_json::Value| named(told, "workers", "w1@here")["state"] == "offline";
     let (reading, told) = watch.until("the killed worker to be missed", is_off).await;
     assert_eq!((&told["workers_online"], &told["workers_total"], &told["active"]), (&json!(0), &json!(1), &json!(0)), "{told:#}");
     assert_eq!(reading.value(&catalog::CELERY_WORKERS_ONLINE, &[]), Some(0.0));
+    let (_, told) = patient.until("it to be late", |told| named(told, "workers", "w1@here")["state"] == "late").await;
+    assert_eq!(told["workers_online"], 1, "late is not offline: {told:#}");
 
     let mut second = application.worker("w2@here", &["-E"]);
     watch.until("the second worker", |told| told["workers_online"] == 1).await;

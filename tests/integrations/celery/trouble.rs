@@ -3,7 +3,13 @@
 use std::net::TcpListener;
 
 use farol_collector::pull::Code;
-use farol_tests::redis_server::RedisServer;
+use farol_tests::{
+    fake::{
+        Fake, Fault,
+        rabbitmq::{Broker, routes},
+    },
+    redis_server::RedisServer,
+};
 
 use super::application::{Application, Watch, says};
 
@@ -80,6 +86,28 @@ async fn a_broker_that_refuses_or_hangs_or_is_nowhere_is_unreachable() {
     assert_eq!(watch.until_trouble().await.code, Code::Unreachable);
     server.thaw();
     watch.until("the queue again", |told| told["queued"] == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_management_api_with_many_queues_is_read_and_one_that_refuses_is_left_alone() {
+    let fake = Fake::start(routes(Broker { queues: Some(700), ..Broker::default() })).await;
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let toml = format!("url = \"amqp://guest@{nobody}\"\npassword = \"s3cr3t\"\nmanagement_url = \"{}\"\n", fake.url());
+    let reading = Watch::of(&format!("{toml}queues = [\"q00650\", \"none\"]\n")).poll().await.unwrap();
+    let told = &reading.snapshots["celery"];
+    assert_eq!((told["queues"].as_array().unwrap().len(), &told["queues"][0]["name"]), (1, &"q00650".into()), "{told:#}");
+    assert!(says(told, "no queue called none"), "{told:#}");
+    assert_eq!(reading.missing.iter().map(|(part, _)| *part).collect::<Vec<_>>(), ["events"]);
+    let all = Watch::of(&toml).poll().await.unwrap();
+    assert!(says(&all.snapshots["celery"], "500 more queues are not counted"), "{all:?}");
+
+    fake.set(Fault::Status(403));
+    fake.forget();
+    let mut refused = Watch::of(&toml);
+    for _ in 0..3 {
+        assert_eq!(refused.poll().await.unwrap_err().code, Code::Auth);
+    }
+    assert_eq!(fake.calls().len(), 1, "asked again and again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

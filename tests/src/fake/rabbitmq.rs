@@ -1,5 +1,7 @@
 //! RabbitMQ's management API, with the answers that RabbitMQ 3.10 gave.
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     extract::{Query, Request, State},
@@ -24,6 +26,10 @@ pub struct Broker {
     pub queues: Option<usize>,
     /// Health checks that fail; all others are well, but those of RabbitMQ 4, which are not offered.
     pub failing: Vec<&'static str>,
+    /// It never finishes a list with statistics.
+    pub is_full_endless: bool,
+    /// How long each health check takes.
+    pub health_takes: Duration,
     /// `Authorization` that is let in.
     pub authorization: String,
 }
@@ -36,6 +42,8 @@ impl Default for Broker {
             is_blind: false,
             queues: None,
             failing: Vec::new(),
+            is_full_endless: false,
+            health_takes: Duration::ZERO,
             // guest:s3cr3t
             authorization: "Basic Z3Vlc3Q6czNjcjN0".to_owned(),
         }
@@ -61,6 +69,7 @@ pub fn routes(broker: Broker) -> Router {
     Router::new()
         .route("/api/overview", get(overview))
         .route("/api/queues", get(queues))
+        .route("/api/queues/{vhost}", get(queues))
         .route("/api/nodes", get(nodes))
         .route("/api/health/checks/{check}", get(health))
         .layer(middleware::from_fn_with_state(broker.clone(), login))
@@ -99,6 +108,7 @@ async fn nodes(State(broker): State<Broker>) -> Response {
 }
 
 async fn health(State(broker): State<Broker>, axum::extract::Path(check): axum::extract::Path<String>) -> Response {
+    tokio::time::sleep(broker.health_takes).await;
     match check.as_str() {
         name if broker.failing.contains(&name) => {
             let alarms = json!([{ "node": "rabbit@one", "resource": "memory" }]);
@@ -113,6 +123,9 @@ async fn health(State(broker): State<Broker>, axum::extract::Path(check): axum::
 }
 
 async fn queues(State(broker): State<Broker>, Query(paging): Query<Paging>) -> Json<Value> {
+    if broker.is_full_endless && !paging.disable_stats {
+        std::future::pending::<()>().await;
+    }
     let text = if paging.disable_stats {
         include_str!("../../../collector/src/pull/rabbitmq/fixtures/queues-cheap.json")
     } else {

@@ -5,6 +5,7 @@ use farol_shared::record::CheckState;
 use farol_store::{CheckSummary, RecordRange};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Instanced, flat, not_configured};
 use crate::{
@@ -25,33 +26,51 @@ const OLD_MS: i64 = 10 * 60_000;
 /// Most checks that are listed.
 const MONITORS_MAX: usize = 200;
 
-#[derive(Debug, Serialize)]
-struct Uptime {
-    up: Option<bool>,
-    word: &'static str,
-    monitors: Vec<Monitor>,
+/// What our own checks say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckedUptime {
+    /// Whether none of them is offline; unknown when none was done lately.
+    pub up: Option<bool>,
+    /// `ONLINE`, `DEGRADED`, `OFFLINE` or `UNKNOWN`: the worst of them.
+    pub word: &'static str,
+    /// Each of them.
+    pub monitors: Vec<CheckedMonitor>,
 }
 
-#[derive(Debug, Serialize)]
-struct Monitor {
-    name: String,
-    url: String,
-    kind: String,
-    state: &'static str,
-    uptime_1d: Option<f64>,
-    response_ms: Option<f64>,
-    at: i64,
-    detail: Option<String>,
+/// One check.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckedMonitor {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub url: String,
+    /// How: `http`, `tcp` and the like.
+    pub kind: String,
+    /// `online`, `degraded`, `offline`, or `unknown` when it was not done lately.
+    pub state: &'static str,
+    /// Share of the last day's checks that were online, 0 to 1.
+    pub uptime_1d: Option<f64>,
+    /// How long the newest one took, in milliseconds.
+    pub response_ms: Option<f64>,
+    /// When it was done last, in ms since the epoch.
+    pub at: i64,
+    /// What was wrong.
+    pub detail: Option<String>,
 }
 
 pub(super) async fn of_checks(app: App, request: Request) -> Result<Response, Problem> {
-    Parameters::of(request.uri(), &["instance"])?;
+    let parameters = Parameters::of(request.uri(), &["instance"])?;
+    let named = parameters.text("instance").map(str::to_owned);
     let now_ms = app.now_ms();
     let range = RecordRange { from_ms: now_ms - DAY_MS, to_ms: now_ms + 1, ..RecordRange::default() };
     let checks = aside(&request, move || told(app.parts().store.checks(&range))).await?;
     let Some(newest_ms) = checks.iter().map(|check| check.latest.time_ms).max() else {
         return Ok(json(&not_configured(&["uptimerobot", "check"])));
     };
+    if let Some(name) = named {
+        let what = format!("there is no instance called {name}: our own checks tell, and they are one answer together");
+        return Err(Problem::not_found(what));
+    }
     let uptime = uptime(checks, now_ms);
     let head = Instanced {
         configured: true,
@@ -68,7 +87,7 @@ pub(super) async fn of_checks(app: App, request: Request) -> Result<Response, Pr
     Ok(json(&flat(&head, Some(&body))))
 }
 
-fn uptime(checks: Vec<CheckSummary>, now_ms: i64) -> Uptime {
+fn uptime(checks: Vec<CheckSummary>, now_ms: i64) -> CheckedUptime {
     let is_now = |check: &CheckSummary| now_ms - check.latest.time_ms <= OLD_MS;
     let worst = checks.iter().filter(|check| is_now(check)).map(|check| check.latest.state).max();
     let word = match worst {
@@ -77,7 +96,7 @@ fn uptime(checks: Vec<CheckSummary>, now_ms: i64) -> Uptime {
         Some(CheckState::Degraded) => "DEGRADED",
         Some(CheckState::Offline) => "OFFLINE",
     };
-    let monitor = |check: CheckSummary| Monitor {
+    let monitor = |check: CheckSummary| CheckedMonitor {
         state: if is_now(&check) { check.latest.state.as_str() } else { "unknown" },
         name: check.name,
         url: check.target,
@@ -87,7 +106,7 @@ fn uptime(checks: Vec<CheckSummary>, now_ms: i64) -> Uptime {
         at: check.latest.time_ms,
         detail: Some(check.latest.detail).filter(|detail| !detail.is_empty()),
     };
-    Uptime {
+    CheckedUptime {
         up: worst.map(|state| state != CheckState::Offline),
         word,
         monitors: checks.into_iter().take(MONITORS_MAX).map(monitor).collect(),

@@ -238,7 +238,8 @@ fn amqp_place(given: &Given, link: &redis_link::Config, written: &Written) -> Re
     let management = match &written.management_url {
         None => None,
         Some(base) => Some(Management {
-            http: Http::new(base, given.timeout, link.ca_file.as_deref())
+            // One of several questions of a poll.
+            http: Http::new(base, given.timeout / 3, link.ca_file.as_deref())
                 .map_err(|wrong| wrong.replace("url", "management_url"))?,
             username: link.username.clone().unwrap_or_else(|| target.username.clone()),
             password: link.password.clone().unwrap_or_else(|| target.password.clone()),

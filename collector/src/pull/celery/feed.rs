@@ -1,7 +1,8 @@
 //! The task that keeps listening to events: connects, reads until the connection ends, and connects again.
 
-use std::time::Duration;
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     task::AbortHandle,
     time::{Instant, sleep},
@@ -44,8 +45,8 @@ async fn listen_on(place: Place, inbox: Inbox, within: Duration) {
     loop {
         let began = Instant::now();
         let why = match &place {
-            Place::Redis(target, names) => redis_broker::listen(target, names, within, &inbox).await,
-            Place::Amqp(target, exchange, _) => amqp::stream::listen(target, exchange, within, &inbox).await,
+            Place::Redis(target, names) => guarded(redis_broker::listen(target, names, within, &inbox)).await,
+            Place::Amqp(target, exchange, _) => guarded(amqp::stream::listen(target, exchange, within, &inbox)).await,
         };
         if began.elapsed() > GOOD_AFTER {
             wait = WAIT_MIN;
@@ -59,6 +60,12 @@ async fn listen_on(place: Place, inbox: Inbox, within: Duration) {
     }
 }
 
+/// Why listening ended. A library that breaks on what a broker sends must not end it for good, unseen.
+async fn guarded(listening: impl Future<Output = PollError>) -> PollError {
+    let broken = |_| PollError::bad_answer("the reader of events broke inside: this is a bug of Farol");
+    AssertUnwindSafe(listening).catch_unwind().await.unwrap_or_else(broken)
+}
+
 /// How long to wait. What people must change first does not change within a second.
 fn pause(why: &PollError, wait: Duration) -> Duration {
     match why.code {
@@ -70,6 +77,12 @@ fn pause(why: &PollError, wait: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_breaks_is_told_and_not_the_end() {
+        let why = guarded(async { panic!("of a library") }).await;
+        assert_eq!(why.code, Code::BadAnswer, "{why}");
+    }
 
     #[test]
     fn what_needs_a_person_is_not_tried_each_second() {

@@ -37,6 +37,11 @@ pub(super) struct Waiting {
     pub notes: Vec<String>,
 }
 
+/// What people should know when there are more queues than are asked for.
+pub(super) fn crowded(more: usize) -> Option<String> {
+    (more > 0).then(|| format!("{more} more queues are not counted: at most {QUEUES_MAX} are; name yours as queues = [...]"))
+}
+
 /// Whether a queue is one of Celery's own for control, replies and events.
 pub(super) fn is_internal(name: &str) -> bool {
     name.is_empty()

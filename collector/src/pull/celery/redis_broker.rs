@@ -11,7 +11,7 @@ use super::{
     channels::{Channel, Names, escaped},
     event,
     inbox::Inbox,
-    queues::{QUEUES_MAX, Queue, Waiting, is_internal},
+    queues::{QUEUES_MAX, Queue, Waiting, crowded, is_internal},
 };
 use crate::{
     pull::PollError,
@@ -23,6 +23,9 @@ const SEARCH_EVERY: Duration = Duration::from_secs(300);
 
 /// How many pages of keys are looked through in one poll: a page is 1,000 keys and costs the server a third of a millisecond.
 const PAGES_PER_POLL: usize = 10;
+
+/// Most queues that are remembered: more than are asked for, so that it can be told how many are not.
+const FOUND_MAX: usize = 2_000;
 
 /// Bindings of one exchange that are read.
 const BINDINGS_MAX: usize = 1_000;
@@ -46,8 +49,10 @@ pub(super) struct RedisBroker {
     names: Names,
     link: Option<Link>,
     within: Duration,
-    /// Found so far.
+    /// Found by the last whole search.
     found: BTreeSet<String>,
+    /// Found so far by the search under way. One whose binding is gone is not looked for for ever.
+    finding: BTreeSet<String>,
     /// Where the search for bindings stands; `None` when it is over.
     cursor: Option<u64>,
     searched: Option<Instant>,
@@ -55,7 +60,7 @@ pub(super) struct RedisBroker {
 
 impl RedisBroker {
     pub(super) fn new(target: Target, names: Names, within: Duration) -> Self {
-        Self { target, names, link: None, within, found: BTreeSet::new(), cursor: None, searched: None }
+        Self { target, names, link: None, within, found: BTreeSet::new(), finding: BTreeSet::new(), cursor: None, searched: None }
     }
 
     /// The connection, made anew when it broke.
@@ -82,7 +87,10 @@ impl RedisBroker {
             if let Err(error) = self.search(&node).await {
                 waiting.notes.push(format!("queues cannot be looked for ({}): name them as queues = [...]", error.message));
             }
-            self.names_of_queues(told_of)
+            let mut names = self.names_of_queues(told_of);
+            waiting.notes.extend(crowded(names.len().saturating_sub(QUEUES_MAX)));
+            names.truncate(QUEUES_MAX);
+            names
         } else {
             named.to_vec()
         };
@@ -110,12 +118,13 @@ impl RedisBroker {
     }
 
     fn names_of_queues(&self, told_of: &BTreeSet<String>) -> Vec<String> {
-        let mut all: BTreeSet<&String> = self.found.iter().chain(told_of).filter(|name| !is_internal(name)).collect();
+        let known = self.found.iter().chain(&self.finding).chain(told_of);
+        let mut all: BTreeSet<&String> = known.filter(|name| !is_internal(name)).collect();
         let usual = "celery".to_owned();
         if all.is_empty() {
             all.insert(&usual);
         }
-        all.into_iter().take(QUEUES_MAX).cloned().collect()
+        all.into_iter().cloned().collect()
     }
 
     /// Looks for queues where kombu writes them down, a few pages of keys at a time.
@@ -139,6 +148,9 @@ impl RedisBroker {
                 }
             }
             self.cursor = (next != 0).then_some(next);
+            if self.cursor.is_none() {
+                self.found = std::mem::take(&mut self.finding);
+            }
         }
         Ok(())
     }
@@ -151,11 +163,11 @@ impl RedisBroker {
             let (next, members): (u64, Vec<Vec<u8>>) = node.run(&scan).await?;
             for member in members.iter().filter_map(|member| std::str::from_utf8(member).ok()) {
                 if let Some(queue) = self.names.bound(member)
-                    && self.found.len() < QUEUES_MAX
+                    && self.finding.len() < FOUND_MAX
                     && queue.len() <= 255
                     && !is_internal(queue)
                 {
-                    self.found.insert(queue.to_owned());
+                    self.finding.insert(queue.to_owned());
                 }
             }
             cursor = next;

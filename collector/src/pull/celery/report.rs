@@ -9,7 +9,7 @@ use super::{
     window::{Runs, float},
     worker::{Worker, WorkerState, ms},
 };
-use crate::pull::Reading;
+use crate::pull::{Reading, reading::SNAPSHOT_BYTES_MAX};
 
 /// How long heartbeats must have been listened to before their absence says something, in ms: one and a half of them.
 const HEARD_AFTER_MS: i64 = 3_000;
@@ -25,6 +25,9 @@ const TASKS_SHOWN: usize = 100;
 
 /// Most names in a note.
 const NAMED_IN_NOTE: usize = 3;
+
+/// How long it is told that a worker found no room, in ms.
+const CROWDED_MS: i64 = 60_000;
 
 /// What a report is made of.
 pub(super) struct Material<'a> {
@@ -78,7 +81,24 @@ struct Figures {
 pub(super) fn fill(material: &Material<'_>, reading: &mut Reading) {
     let figures = figures(material);
     metrics(material, &figures, reading);
-    reading.snapshot("celery", &snapshot(material, &figures));
+    reading.snapshot("celery", &fitted(snapshot(material, &figures)));
+}
+
+/// Leaves out rows until all of it finds room: names are an application's own, and may be very long.
+fn fitted(mut shown: Celery) -> Celery {
+    let is_too_large = |shown: &Celery| serde_json::to_vec(shown).map_or(0, |json| json.len()) > SNAPSHOT_BYTES_MAX;
+    if !is_too_large(&shown) {
+        return shown;
+    }
+    shown.notes.push("names are so long that not all queues, workers and tasks find room here".to_owned());
+    // The longest stay. Workers that are there come first already, and so do the tasks with most runs.
+    shown.queues.sort_by_key(|queue| std::cmp::Reverse(queue.length));
+    while is_too_large(&shown) && shown.queues.len() + shown.workers.len() + shown.tasks.len() > 3 {
+        shown.queues.truncate(shown.queues.len().div_ceil(2));
+        shown.workers.truncate(shown.workers.len().div_ceil(2));
+        shown.tasks.truncate(shown.tasks.len().div_ceil(2));
+    }
+    shown
 }
 
 fn figures(material: &Material<'_>) -> Figures {
@@ -89,9 +109,9 @@ fn figures(material: &Material<'_>) -> Figures {
     let has_worker = !state.workers.is_empty();
     let beats = live.iter().filter_map(|worker| worker.beat.active).reduce(|a, b| a + b);
     let counts = state.workers.values().any(|worker| worker.beat.processed.is_some());
-    let processed = state.workers.values().map(|worker| worker.processed.hour(now_ms)).sum();
+    let processed = state.processed.hour(now_ms);
     // Without a worker, or without events while tasks run, that none ended is not known.
-    let runs = (has_worker && state.task_events(now_ms) != TaskEvents::Off).then(|| state.runs(60, now_ms));
+    let runs = (has_worker && state.task_events(now_ms) != TaskEvents::Off).then(|| state.hour(now_ms));
     Figures {
         processed: if counts { Some(processed) } else { runs.as_ref().map(|runs| runs.ended() + runs.retried) },
         active: (is_heard && has_worker).then(|| beats.unwrap_or(0)),
@@ -280,6 +300,9 @@ fn notes(material: &Material<'_>) -> Vec<String> {
     if let Some(workers) = named(&Worker::has_wrong_clock) {
         notes.push(format!("clocks differ from this machine's by more than 5 s: {workers}"));
     }
+    if state.crowded_ms.is_some_and(|at| now_ms - at < CROWDED_MS) {
+        notes.push(format!("there are more workers than the {} that are counted", state.workers.len()));
+    }
     if let Some(stuck) = material.waiting.and_then(|waiting| waiting.stuck).filter(|stuck| *stuck > 0) {
         notes.push(format!(
             "{stuck} tasks have been held by workers for over an hour; those of a dead worker wait for the visibility timeout"
@@ -288,7 +311,8 @@ fn notes(material: &Material<'_>) -> Vec<String> {
     if missed.deaf_ms > 0 {
         notes.push(format!(
             "events of {} s of the last hour were not heard: counts by task are short by what ran then",
-            missed.deaf_ms.div_ceil(1_000)
+            // One that lasted longer than an hour ended within it.
+            missed.deaf_ms.div_ceil(1_000).min(3_600)
         ));
     }
     if missed.lost > 0 {
@@ -302,4 +326,45 @@ fn notes(material: &Material<'_>) -> Vec<String> {
         notes.push(format!("the figures of the last hour began {minutes} min ago, when this collector started to listen"));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_names_still_fit_into_a_snapshot() {
+        let long = |n: usize| format!("{n:03}{}", "\"".repeat(500));
+        let mut state = State::default();
+        for n in 0..WORKERS_SHOWN {
+            let beat = format!(
+                r#"{{"type":"worker-heartbeat","hostname":{},"timestamp":1.5,"pid":7,"active":1,"processed":0}}"#,
+                serde_json::to_string(&long(n)).unwrap()
+            );
+            let events = super::super::event::from_body(None, beat.as_bytes()).unwrap();
+            state.take(events.into_iter().map(|event| (1_000, event)).collect());
+        }
+        let queue = |n| super::super::queues::Queue { name: long(n), by_priority: vec![(Some(0), n as u64)], oldest: None };
+        let waiting = Waiting { queues: (0..200).map(queue).collect(), ..Waiting::default() };
+        let material = Material {
+            broker: "redis".to_owned(),
+            state: &state,
+            waiting: Some(&waiting),
+            listening_ms: Some(0),
+            first_ms: Some(0),
+            offline_ms: 60_000,
+            shows_messages: false,
+            missed: Missed::default(),
+            notes: Vec::new(),
+            now_ms: 5_000,
+        };
+        let mut reading = Reading::default();
+        fill(&material, &mut reading);
+        assert_eq!((reading.missing.len(), reading.left_out), (0, 0));
+        let told = &reading.snapshots["celery"];
+        let (queues, workers) = (told["queues"].as_array().unwrap(), told["workers"].as_array().unwrap());
+        assert!(queues.len() > 20 && workers.len() > 20, "{} {}", queues.len(), workers.len());
+        assert_eq!((&queues[0]["length"], &told["workers_online"]), (&199.into(), &200.into()), "figures are of all of them");
+        assert!(told["notes"].to_string().contains("not all queues"), "{}", told["notes"]);
+    }
 }

@@ -34,6 +34,9 @@ const QUEUES_MAX: usize = 100;
 /// How long an offline worker is still listed, in ms.
 const FORGET_WORKER_MS: i64 = 3_600_000;
 
+/// A worker that was silent for this long gives its place to a new one, in ms.
+const SILENT_WORKER_MS: i64 = 60_000;
+
 /// Name of tasks whose first events were not heard.
 pub(super) const UNNAMED: &str = "?";
 
@@ -96,18 +99,24 @@ pub(super) struct State {
     known: Known,
     /// By name and process id.
     pub workers: BTreeMap<(String, u32), Worker>,
+    /// All runs.
+    all: Window<Runs>,
     /// By name of the task.
     pub names: BTreeMap<Arc<str>, Named>,
     /// Newest last.
     pub failures: VecDeque<Failure>,
     /// Since the start.
     pub totals: Totals,
+    /// Runs that workers accepted, by minute; also those of workers that gave their place to others.
+    pub processed: Window<u64>,
     /// Queues that tasks were sent to.
     pub queues: BTreeSet<String>,
     /// Whether senders tell what they send.
     pub is_told_of_sending: bool,
-    /// Workers and names that found no room.
+    /// Names that found no room, each time they were told.
     pub left_out: u64,
+    /// When a worker last found no room, in ms since the epoch.
+    pub crowded_ms: Option<i64>,
 }
 
 impl State {
@@ -125,14 +134,14 @@ impl State {
             What::Beat(beat) => self.beat(&hostname, pid, time_s, heard_ms, &beat),
             What::Offline(beat) => {
                 self.beat(&hostname, pid, time_s, heard_ms, &beat);
-                if let Some(worker) = self.worker(&hostname, pid) {
+                if let Some(worker) = self.worker(&hostname, pid, heard_ms) {
                     worker.goes();
                 }
             }
             What::Task { id, step: Step::Sent { name, queue } } => self.sent(&id, &name, queue, time_s),
             What::Task { id, step } => {
                 let is_failure = matches!(step, Step::Failed(_));
-                if let Some(worker) = self.worker(&hostname, pid) {
+                if let Some(worker) = self.worker(&hostname, pid, heard_ms) {
                     worker.tells(heard_ms);
                     if is_failure {
                         *worker.failed.at(heard_ms) += 1;
@@ -143,12 +152,17 @@ impl State {
         }
     }
 
-    fn worker(&mut self, name: &str, pid: u32) -> Option<&mut Worker> {
+    fn worker(&mut self, name: &str, pid: u32, heard_ms: i64) -> Option<&mut Worker> {
         let key = (name.to_owned(), pid);
         if !self.workers.contains_key(&key) {
             if self.workers.len() >= WORKERS_MAX {
-                self.left_out += 1;
-                return None;
+                let oldest = self.workers.iter().min_by_key(|(_, worker)| worker.heard_ms);
+                let oldest = oldest.filter(|(_, worker)| heard_ms - worker.heard_ms > SILENT_WORKER_MS);
+                let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+                    self.crowded_ms = Some(heard_ms);
+                    return None;
+                };
+                self.workers.remove(&oldest);
             }
             for ((_, _), rival) in self.workers.iter_mut().filter(|((other, _), _)| other == name) {
                 rival.is_followed();
@@ -158,13 +172,16 @@ impl State {
     }
 
     fn beat(&mut self, name: &str, pid: u32, time_s: f64, heard_ms: i64, beat: &Beat) {
-        let Some(worker) = self.worker(name, pid) else { return };
+        let Some(worker) = self.worker(name, pid, heard_ms) else { return };
         let accepted = worker.beats(beat, heard_ms);
         if worker.is_skewed(ms(time_s), heard_ms) {
             let seconds = worker.skew_ms / 1_000;
             tracing::warn!(target: "pull", worker = name, seconds, "a worker's clock differs from this machine's");
         }
-        self.totals.processed += accepted;
+        if accepted > 0 {
+            self.totals.processed += accepted;
+            *self.processed.at(heard_ms) += accepted;
+        }
     }
 
     fn sent(&mut self, id: &str, name: &str, queue: Option<String>, time_s: f64) {
@@ -223,35 +240,24 @@ impl State {
         // The name may have been forgotten since it was told.
         let name = &self.name(name);
         let named = self.names.entry(Arc::clone(name)).or_default();
-        let runs = named.runs.at(heard_ms);
+        if let Step::Failed(exception) | Step::Retried(exception) = &step {
+            named.last_error = Some(exception.class.clone());
+        }
+        for runs in [named.runs.at(heard_ms), self.all.at(heard_ms)] {
+            runs.count(&step);
+        }
         match step {
-            Step::Succeeded(runtime_s) => {
-                runs.succeeded += 1;
-                self.totals.succeeded += 1;
-                if let Some(runtime_s) = runtime_s {
-                    runs.times.record(runtime_s, 1);
-                    runs.time_s += runtime_s;
-                }
-            }
+            Step::Succeeded(_) => self.totals.succeeded += 1,
             Step::Failed(exception) => {
-                runs.failed += 1;
                 self.totals.failed += 1;
-                named.last_error = Some(exception.class.clone());
                 let failure = Failure { time_ms: ms(time_s), task: Arc::clone(name), id: id.to_owned(), worker, exception };
                 if self.failures.len() >= FAILURES_MAX {
                     self.failures.pop_front();
                 }
                 self.failures.push_back(failure);
             }
-            Step::Retried(exception) => {
-                runs.retried += 1;
-                self.totals.retried += 1;
-                named.last_error = Some(exception.class);
-            }
-            Step::Revoked => {
-                runs.revoked += 1;
-                self.totals.revoked += 1;
-            }
+            Step::Retried(_) => self.totals.retried += 1,
+            Step::Revoked => self.totals.revoked += 1,
             // A worker that refuses a task gives it back or drops it unrun.
             Step::Rejected | Step::Sent { .. } | Step::Received { .. } | Step::Started => {}
         }
@@ -259,17 +265,22 @@ impl State {
 
     /// Forgets workers that have been offline for long, and names of which nothing was heard for an hour.
     pub(super) fn tidy(&mut self, now_ms: i64) {
+        // After a clock was set back: a dead worker would count as heard of until that time comes again.
+        self.workers.values_mut().for_each(|worker| worker.heard_ms = worker.heard_ms.min(now_ms));
         self.workers.retain(|_, worker| now_ms - worker.heard_ms < FORGET_WORKER_MS);
         self.names.retain(|_, named| !named.runs.is_over(now_ms));
+        self.all.settle(now_ms);
+        self.names.values_mut().for_each(|named| named.runs.settle(now_ms));
     }
 
     /// All runs of the last `minutes` minutes.
     pub(super) fn runs(&self, minutes: i64, now_ms: i64) -> Runs {
-        let mut all = Runs::default();
-        for named in self.names.values() {
-            super::window::Tally::add(&mut all, &named.runs.last(minutes, now_ms));
-        }
-        all
+        self.all.last(minutes, now_ms)
+    }
+
+    /// All runs of the last hour.
+    pub(super) fn hour(&self, now_ms: i64) -> Runs {
+        self.all.hour(now_ms)
     }
 
     /// Whether events of tasks arrive.

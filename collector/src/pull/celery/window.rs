@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 
 use farol_shared::sketch::Sketch;
 
+use super::event::Step;
+
 /// Minutes that are kept.
 const MINUTES: i64 = 60;
 
 /// Something that is counted by minute.
-pub(super) trait Tally: Default {
+pub(super) trait Tally: Default + Clone {
     /// Adds all of another.
     fn add(&mut self, other: &Self);
 }
@@ -21,11 +23,13 @@ pub(super) trait Tally: Default {
 pub(super) struct Window<T> {
     /// Minute since the epoch and what fell into it, oldest first.
     slots: VecDeque<(i64, T)>,
+    /// A minute, and the hour up to it but for the newest slot: only that one changes, and a poll comes each second.
+    settled: Option<(i64, T)>,
 }
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
-        Self { slots: VecDeque::new() }
+        Self { slots: VecDeque::new(), settled: None }
     }
 }
 
@@ -38,9 +42,24 @@ impl<T: Tally> Window<T> {
         }
         if self.slots.back().is_none_or(|(slot, _)| *slot < minute) {
             self.slots.push_back((minute, T::default()));
+            self.settled = None;
         }
         let (_, newest) = self.slots.back_mut().expect("a slot is there: one was just added when there was none");
         newest
+    }
+
+    /// Adds up once what changes no more within this minute.
+    pub(super) fn settle(&mut self, now_ms: i64) {
+        let minute = now_ms.div_euclid(60_000);
+        if self.settled.as_ref().is_some_and(|(settled, _)| *settled == minute) {
+            return;
+        }
+        let mut all = T::default();
+        let old = self.slots.len().saturating_sub(1);
+        for (_, tally) in self.slots.iter().take(old).filter(|(slot, _)| *slot > minute - MINUTES) {
+            all.add(tally);
+        }
+        self.settled = Some((minute, all));
     }
 
     /// All that fell into the last `minutes` minutes.
@@ -57,7 +76,15 @@ impl<T: Tally> Window<T> {
 
     /// All of the last hour.
     pub(super) fn hour(&self, now_ms: i64) -> T {
-        self.last(MINUTES, now_ms)
+        let minute = now_ms.div_euclid(60_000);
+        let Some((_, settled)) = self.settled.as_ref().filter(|(settled, _)| *settled == minute) else {
+            return self.last(MINUTES, now_ms);
+        };
+        let mut all = settled.clone();
+        if let Some((_, newest)) = self.slots.back().filter(|(slot, _)| *slot > minute - MINUTES) {
+            all.add(newest);
+        }
+        all
     }
 
     /// Whether nothing fell into the last hour.
@@ -102,6 +129,23 @@ impl Tally for Runs {
 }
 
 impl Runs {
+    /// Counts the end of a run.
+    pub(super) fn count(&mut self, step: &Step) {
+        match step {
+            Step::Succeeded(runtime_s) => {
+                self.succeeded += 1;
+                if let Some(runtime_s) = runtime_s {
+                    self.times.record(*runtime_s, 1);
+                    self.time_s += runtime_s;
+                }
+            }
+            Step::Failed(_) => self.failed += 1,
+            Step::Retried(_) => self.retried += 1,
+            Step::Revoked => self.revoked += 1,
+            Step::Rejected | Step::Sent { .. } | Step::Received { .. } | Step::Started => {}
+        }
+    }
+
     /// Runs that ended for good.
     pub(super) fn ended(&self) -> u64 {
         self.succeeded + self.failed
@@ -140,6 +184,24 @@ mod tests {
         assert_eq!((window.hour(now), window.last(5, now), window.slots.len()), (60, 5, 60));
         assert_eq!(window.hour(now + 30 * MINUTE), 30);
         assert!(!window.is_over(now + 59 * MINUTE) && window.is_over(now + 60 * MINUTE));
+    }
+
+    #[test]
+    fn a_settled_hour_is_the_same_hour() {
+        let mut window = Window::<u64>::default();
+        for step in 0..400_i64 {
+            // Some minutes are empty, some are settled and then go on.
+            let now = step * 23_000 + (step % 7) * 90_000;
+            if step % 3 > 0 {
+                *window.at(now) += 1;
+            }
+            if step % 2 > 0 {
+                window.settle(now);
+            }
+            for later in [now, now + 10_000, now + 600_000, now + 3_600_000] {
+                assert_eq!(window.hour(later), window.last(MINUTES, later), "{step} {later}");
+            }
+        }
     }
 
     #[test]

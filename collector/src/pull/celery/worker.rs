@@ -71,7 +71,9 @@ impl Worker {
         let accepted = if self.has_twin(now_ms) { 0 } else { accepted };
         if accepted > 0 {
             *self.processed.at(now_ms) += accepted;
-            if self.task_event_ms.is_none_or(|at| now_ms - at > EVENTS_LATE_MS) {
+            // After a gap their events may have come while nobody listened.
+            let is_gapless = silent_ms <= ms(beat.every_s * 3.0);
+            if is_gapless && self.task_event_ms.is_none_or(|at| now_ms - at > EVENTS_LATE_MS) {
                 self.unheard_ms.get_or_insert(now_ms);
             }
         }
@@ -224,6 +226,8 @@ mod tests {
         assert!(!worker.is_without_events(14_000));
         worker.beats(&beat(7), 14_000);
         assert!(!worker.is_without_events(60_000), "its event came before the heartbeat");
+        worker.beats(&beat(9), 100_000);
+        assert!(!worker.is_without_events(160_000), "what it told of them was not heard");
     }
 
     #[test]

@@ -70,20 +70,27 @@ struct Rate {
     rate: Option<f64>,
 }
 
+impl Rate {
+    /// The rate. The broker tells a negative one for a moment when queues with their counts are deleted.
+    fn of(self) -> Option<f64> {
+        self.rate.filter(|rate| *rate >= 0.0)
+    }
+}
+
 impl MessageStats {
     /// Messages published a second.
-    pub(super) const fn publish(&self) -> Option<f64> {
-        self.publish_details.rate
+    pub(super) fn publish(&self) -> Option<f64> {
+        self.publish_details.of()
     }
 
     /// Messages handed to consumers a second.
-    pub(super) const fn deliver(&self) -> Option<f64> {
-        self.deliver_get_details.rate
+    pub(super) fn deliver(&self) -> Option<f64> {
+        self.deliver_get_details.of()
     }
 
     /// Messages acknowledged a second.
-    pub(super) const fn ack(&self) -> Option<f64> {
-        self.ack_details.rate
+    pub(super) fn ack(&self) -> Option<f64> {
+        self.ack_details.of()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     super::{PollError, http::Answer},
@@ -35,6 +35,8 @@ const ALARMS_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Health {
     asked_at: Option<Instant>,
+    /// Whether they did not all answer in time.
+    is_slow: bool,
     /// Those that this broker does not offer.
     not_offered: BTreeSet<&'static str>,
     /// What they said.
@@ -46,19 +48,24 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Asks again when it is time.
-    pub(super) async fn follow(&mut self, api: &Api, now: Instant) {
-        // After an error at the next poll: it may be over.
-        if self.missing.is_none() && self.asked_at.is_some_and(|at| now - at < EVERY) {
+    /// Asks again when it is time. `within` bounds all of them together: they must not cost the poll the rest of its answers.
+    pub(super) async fn follow(&mut self, api: &Api, now: Instant, within: Duration) {
+        // After an error at the next poll, as it may be over; but a broker that is slow is left alone.
+        if (self.missing.is_none() || self.is_slow) && self.asked_at.is_some_and(|at| now - at < EVERY) {
             return;
         }
         let (mut told, mut alarms) = (Vec::new(), Vec::new());
-        self.missing = None;
+        (self.missing, self.is_slow) = (None, false);
         for check in CHECKS {
             if self.not_offered.contains(check) {
                 continue;
             }
-            match api.health(check).await.and_then(|answer| read(check, &answer)) {
+            let Ok(answer) = timeout_at(now + within, api.health(check)).await else {
+                self.missing = Some(PollError::unreachable("the health checks took too long: the rest is not known"));
+                self.is_slow = true;
+                break;
+            };
+            match answer.and_then(|answer| read(check, &answer)) {
                 Ok(Some(health)) => {
                     told.push(health.0);
                     if *check == "alarms" {

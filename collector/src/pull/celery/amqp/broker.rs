@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use super::{AmqpTarget, Closed, open_channel};
 use crate::pull::{
-    PollError,
+    Code, PollError,
     celery::{
         config::Management,
-        queues::{QUEUES_MAX, Queue, Waiting, is_internal},
+        queues::{QUEUES_MAX, Queue, Waiting, crowded, is_internal},
     },
     parse,
 };
@@ -25,8 +25,15 @@ const MISSING_FOR: Duration = Duration::from_secs(30);
 /// How often the management API is asked: its figures are five seconds old anyway.
 const MANAGEMENT_EVERY: Duration = Duration::from_secs(5);
 
-/// Most queues that the management API is asked for.
+/// How long a refusal stands: what people must change first does not change within a second, and each try is a line in the log of
+/// the broker.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+/// Queues of one page of the management API, which allows no more.
 const PAGE: usize = 500;
+
+/// Most pages that are asked for.
+const PAGES_MAX: usize = 10;
 
 /// The queue that Celery uses unless told otherwise.
 const USUAL: &str = "celery";
@@ -38,7 +45,10 @@ pub(in crate::pull::celery) struct AmqpBroker {
     within: Duration,
     open: Option<(Connection, Channel, Closed)>,
     missing: BTreeMap<String, Instant>,
-    listed: Option<(Instant, Waiting)>,
+    /// What the management API said last, and when.
+    listed: Option<(Instant, Result<Waiting, PollError>)>,
+    /// When the broker last refused to tell a length, and why.
+    refused: Option<(Instant, PollError)>,
 }
 
 impl std::fmt::Debug for AmqpBroker {
@@ -63,25 +73,41 @@ struct Page {
     items: Vec<Listed>,
     #[serde(default)]
     filtered_count: usize,
+    #[serde(default)]
+    page_count: usize,
 }
 
 impl AmqpBroker {
     pub(in crate::pull::celery) fn new(target: AmqpTarget, management: Option<Management>, within: Duration) -> Self {
-        Self { target, management, within, open: None, missing: BTreeMap::new(), listed: None }
+        Self { target, management, within, open: None, missing: BTreeMap::new(), listed: None, refused: None }
     }
 
     /// Asks how many tasks wait. With no queues named, all that the management API lists, else the usual one.
     pub(in crate::pull::celery) async fn ask(&mut self, named: &[String]) -> Result<Waiting, PollError> {
         if let Some(management) = &self.management {
-            if let Some((at, waiting)) = &self.listed
-                && at.elapsed() < MANAGEMENT_EVERY
+            if let Some((at, said)) = &self.listed
+                && at.elapsed() < stands_for(said)
             {
-                return Ok(waiting.clone());
+                return said.clone();
             }
-            let waiting = listed(management, &self.target.vhost, named).await?;
-            self.listed = Some((Instant::now(), waiting.clone()));
-            return Ok(waiting);
+            let asking = timeout(self.within, listed(management, &self.target.vhost, named));
+            let said = asking.await.unwrap_or_else(|_| Err(PollError::unreachable("the management API does not answer in time")));
+            self.listed = Some((Instant::now(), said.clone()));
+            return said;
         }
+        if let Some((at, error)) = &self.refused
+            && at.elapsed() < REFUSED_FOR
+        {
+            return Err(error.clone());
+        }
+        let lengths = self.lengths(named).await;
+        let refusal = lengths.as_ref().err().filter(|error| matches!(error.code, Code::Auth | Code::BadAnswer));
+        self.refused = refusal.map(|error| (Instant::now(), error.clone()));
+        lengths
+    }
+
+    /// The queues one by one.
+    async fn lengths(&mut self, named: &[String]) -> Result<Waiting, PollError> {
         let usual = [USUAL.to_owned()];
         let named = if named.is_empty() { &usual } else { named };
         let mut waiting = Waiting::default();
@@ -111,7 +137,8 @@ impl AmqpBroker {
         let (connection, channel, closed) = match self.open.take() {
             None => {
                 let connection = self.target.connect(self.within).await?;
-                let (channel, closed) = open_channel(&connection).await?;
+                let opening = timeout(self.within, open_channel(&connection)).await;
+                let (channel, closed) = opening.map_err(|_| silent())??;
                 (connection, channel, closed)
             }
             Some((connection, channel, _)) if !channel.is_open() => {
@@ -145,36 +172,66 @@ fn missing(queue: &str) -> String {
     format!("there is no queue called {queue} in this virtual host yet")
 }
 
+/// How long an answer of the management API stands.
+fn stands_for(said: &Result<Waiting, PollError>) -> Duration {
+    match said {
+        Err(error) if matches!(error.code, Code::Auth | Code::BadAnswer) => REFUSED_FOR,
+        _ => MANAGEMENT_EVERY,
+    }
+}
+
+/// All queues, in the form that costs the broker least: without statistics.
 async fn listed(management: &Management, vhost: &str, named: &[String]) -> Result<Waiting, PollError> {
     let path = format!("/api/queues/{}", encoded(vhost));
-    let columns = "name,messages_ready,messages_unacknowledged";
-    let call = management.http.get(&path).basic(&management.username, &management.password);
-    let page: Page = call.query(&[("page", "1"), ("page_size", &PAGE.to_string()), ("columns", columns)]).send().await?.json()?;
-    Ok(waiting(page, named))
+    let mut all = Page { items: Vec::new(), filtered_count: 0, page_count: 0 };
+    for number in 1..=PAGES_MAX {
+        let (number_text, size) = (number.to_string(), PAGE.to_string());
+        let query = [
+            ("page", number_text.as_str()),
+            ("page_size", &size),
+            ("pagination", "true"),
+            ("disable_stats", "true"),
+            ("enable_queue_totals", "true"),
+        ];
+        let call = management.http.get(&path).basic(&management.username, &management.password);
+        let page: Page = call.query(&query).send().await?.json()?;
+        let is_last = number >= page.page_count || page.items.is_empty();
+        (all.filtered_count, all.page_count) = (page.filtered_count, page.page_count);
+        all.items.extend(page.items);
+        if is_last {
+            break;
+        }
+    }
+    Ok(waiting(all, named))
 }
 
 /// What the queues of tasks hold. Celery 5.5 keeps tasks with a delay in `celery_delayed_0` to `celery_delayed_27`.
 fn waiting(page: Page, named: &[String]) -> Waiting {
     let mut waiting = Waiting::default();
-    if page.filtered_count > PAGE {
-        waiting
-            .notes
-            .push(format!("of {} queues the first {PAGE} are counted: name yours as queues = [...]", page.filtered_count));
+    if page.page_count > PAGES_MAX {
+        let (all, read) = (page.filtered_count, PAGE * PAGES_MAX);
+        waiting.notes.push(format!("of {all} queues in this virtual host the first {read} are counted"));
     }
+    let mut too_many = 0;
     for queue in page.items {
         let ready = queue.messages_ready.map(whole);
         if queue.name.starts_with("celery_delayed_") {
             waiting.scheduled = waiting.scheduled.into_iter().chain(ready).reduce(|a, b| a + b);
-        } else if !is_internal(&queue.name)
-            && (named.is_empty() || named.contains(&queue.name))
-            && waiting.queues.len() < QUEUES_MAX
-        {
+        } else if is_internal(&queue.name) || !(named.is_empty() || named.contains(&queue.name)) {
+            // None of tasks, or none that was asked for.
+        } else if waiting.queues.len() >= QUEUES_MAX {
+            too_many += 1;
+        } else {
             let held = queue.messages_unacknowledged.map(whole);
             waiting.reserved = waiting.reserved.into_iter().chain(held).reduce(|a, b| a + b);
             let by_priority = ready.map(|ready| (None, ready)).into_iter().collect();
             waiting.queues.push(Queue { name: queue.name, by_priority, oldest: None });
         }
     }
+    waiting.notes.extend(crowded(too_many));
+    let is_there = |name: &String| waiting.queues.iter().any(|queue| queue.name == *name);
+    let absent: Vec<String> = named.iter().filter(|name| !is_there(name)).map(|name| missing(name)).collect();
+    waiting.notes.extend(absent);
     waiting
 }
 
@@ -201,7 +258,7 @@ mod tests {
 
     #[test]
     fn delayed_tasks_are_scheduled_and_own_queues_left_out() {
-        let page = r#"{"filtered_count":900,"items":[{"name":"celery","messages_ready":7,"messages_unacknowledged":2},
+        let page = r#"{"filtered_count":9000,"page_count":18,"items":[{"name":"celery","messages_ready":7,"messages_unacknowledged":2},
             {"name":"mail","messages_ready":"3","messages_unacknowledged":1},{"name":"celery_delayed_27","messages_ready":4},
             {"name":"w1@vm.celery.pidbox","messages_ready":9},{"name":"celeryev.7","messages_ready":9},{"name":"new"}]}"#;
         let told = waiting(serde_json::from_str(page).unwrap(), &[]);
@@ -210,6 +267,20 @@ mod tests {
         assert_eq!((told.reserved, told.scheduled, told.notes.len()), (Some(3), Some(4), 1));
         let one = waiting(serde_json::from_str(page).unwrap(), &["mail".to_owned()]);
         assert_eq!((one.queues.len(), one.reserved), (1, Some(1)));
+        let absent = waiting(serde_json::from_str(page).unwrap(), &["mial".to_owned()]);
+        assert!(absent.notes.iter().any(|note| note.contains("no queue called mial")), "{:?}", absent.notes);
+    }
+
+    #[test]
+    fn queues_beyond_the_bound_are_told() {
+        let items = (0..QUEUES_MAX + 3).map(|n| Listed {
+            name: format!("q{n}"),
+            messages_ready: Some(1.0),
+            messages_unacknowledged: None,
+        });
+        let told = waiting(Page { items: items.collect(), filtered_count: 0, page_count: 1 }, &[]);
+        assert_eq!(told.queues.len(), QUEUES_MAX);
+        assert!(told.notes[0].starts_with("3 more queues"), "{:?}", told.notes);
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub(in crate::pull::celery) async fn listen(target: &AmqpTarget, exchange: &str,
 
 async fn hear(target: &AmqpTarget, exchange: &str, within: Duration, inbox: &Inbox) -> Result<(), PollError> {
     let connection = target.connect(within).await?;
-    let (channel, closed) = open_channel(&connection).await?;
     let silent = |_| PollError::unreachable("RabbitMQ does not answer in time");
+    let (channel, closed) = timeout(within, open_channel(&connection)).await.map_err(silent)??;
     let queue = timeout(within, bind(&channel, &closed, exchange)).await.map_err(silent)??;
     let consuming = channel.basic_consume_rx(BasicConsumeArguments::new(&queue, CONSUMER).manual_ack(true).finish());
     let (_, mut messages) = timeout(within, consuming).await.map_err(silent)?.map_err(|_| closed.error("consuming"))?;

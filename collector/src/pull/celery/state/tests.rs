@@ -39,7 +39,7 @@ fn a_recorded_run_gives_its_counts() {
     let totals = Totals { succeeded: 4, failed: 2, retried: 1, revoked: 2, processed: 10 };
     assert_eq!(state.totals, totals);
     let last = state.failures.back().unwrap();
-    assert_eq!((last.worker.as_str(), last.exception.class.as_str()), ("w1@vm", "ValueError"));
+    assert_eq!((last.worker.as_str(), last.exception.class.as_str()), ("w1@vm", "KeyError"));
     assert!(state.queues.contains("celery") && state.is_told_of_sending);
     assert_eq!(state.task_events(NOW), TaskEvents::Arrive);
     assert!(state.live(ms(1_795_237_108.8), 0, 60_000).next().is_none(), "it said goodbye");
@@ -104,9 +104,22 @@ fn workers_are_told_apart_by_name_and_process_and_bounded() {
     for pid in 0..u32::try_from(WORKERS_MAX).unwrap() + 5 {
         state.take(vec![(NOW, beat("x", pid, 0, 0))]);
     }
-    assert_eq!(state.workers.len(), WORKERS_MAX);
-    state.tidy(NOW + FORGET_WORKER_MS + 2_000);
+    assert_eq!((state.workers.len(), state.crowded_ms), (WORKERS_MAX, Some(NOW)));
+    assert_eq!(state.processed.hour(NOW), 4);
+    state.take(vec![(NOW + SILENT_WORKER_MS + 1, beat("new", 1, 0, 0))]);
+    assert!(state.workers.contains_key(&("new".to_owned(), 1)), "one that was silent for long gives its place");
+    assert_eq!((state.workers.len(), state.processed.hour(NOW)), (WORKERS_MAX, 4), "and its runs stay counted");
+    state.tidy(NOW + FORGET_WORKER_MS + 2 * SILENT_WORKER_MS);
     assert!(state.workers.is_empty());
+}
+
+#[test]
+fn a_dead_worker_stays_dead_when_the_clock_is_set_back() {
+    let mut state = of([beat("w", 1, 0, 1)]);
+    let back = NOW - 3_600_000;
+    state.tidy(back);
+    assert_eq!(state.live(back + 59_000, 0, 60_000).count(), 1, "it may have spoken just now");
+    assert_eq!(state.live(back + 61_000, 0, 60_000).count(), 0);
 }
 
 #[test]
