@@ -23,14 +23,17 @@ use farol_shared::{clock::Clock, limit};
 use farol_store::ResourceId;
 use tokio::sync::{Notify, watch};
 
+use self::panel::Panel;
 use crate::{
     access::Access,
     live::{Line, Live},
+    pull::Pull,
 };
 
 mod connection;
 pub mod feed;
 mod message;
+mod panel;
 mod records;
 pub mod routes;
 
@@ -357,11 +360,17 @@ impl Push {
         }
     }
 
-    /// Tells the system room how the collector's own machine is. Called once a second.
-    fn system(&self, line: Option<&Line>) {
-        let Some(message) = line.map(message::system) else { return };
-        self.publish(&Room::System, &message);
-        *lock(&self.0.system) = Some(message);
+    /// Tells the system room how the collector's own machine is and what else is known of the house. Called once a second.
+    fn system(&self, line: Option<&Line>, pull: &Pull, now_ms: i64) {
+        let is_heard = self.has_listeners(&Room::System);
+        let told = line.filter(|_| is_heard).map(|line| message::system(line, &Panel::now(pull, &self.0.live, now_ms)));
+        if let Some(message) = &told {
+            self.publish(&Room::System, message);
+        }
+        // Whoever comes when nobody listened waits for the next second rather than see an old one.
+        if told.is_some() || !is_heard {
+            *lock(&self.0.system) = told;
+        }
     }
 
     fn count_watched(&self, rooms: &HashMap<Room, HashMap<u64, Arc<Mailbox>>>) {

@@ -164,10 +164,11 @@ impl Stages {
             None
         };
         let (for_beat, store_for_beat) = (own.clone(), store.clone());
-        let mut beating = vec![tokio::spawn(feed::beat(push.clone(), move || for_beat.resource(&store_for_beat)))];
+        let pull = Pull::new(&settings.pull, &store, clock.now_ms());
+        let beat = feed::beat(push.clone(), pull.clone(), move || for_beat.resource(&store_for_beat));
+        let mut beating = vec![tokio::spawn(beat)];
         let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
         beating.push(tokio::spawn(told));
-        let pull = Pull::new(&settings.pull, &store, clock.now_ms());
         beating.extend(pull.start(&store, &ingest, &clock));
         let started_ms = clock.now_ms();
         let parts = Parts {

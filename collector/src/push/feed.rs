@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Push, Room, message};
-use crate::{live::Arrival, service::Inlet};
+use crate::{live::Arrival, pull::Pull, service::Inlet};
 
 /// Most committed batches that wait to be shown. When it is full the batch is not shown, only stored: the next sample of
 /// the same resource makes it good. Room for one group commit of the largest fleet.
@@ -40,19 +40,19 @@ pub async fn deliver(push: Push, services: Inlet, mut queue: mpsc::Receiver<Show
 }
 
 /// Tells the overview once a second what changed. Runs until it is dropped.
-pub async fn beat(push: Push, own: impl Fn() -> Option<ResourceId> + Send) {
+pub async fn beat(push: Push, pull: Pull, own: impl Fn() -> Option<ResourceId> + Send) {
     let mut ticks = interval(BEAT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let now_ms = push.0.clock.now_ms();
         let own = own();
-        let push = push.clone();
+        let (push, pull) = (push.clone(), pull.clone());
         // With thousands of resources this takes milliseconds, which the runtime has not.
         let told = tokio::task::spawn_blocking(move || {
             let changed = push.0.live.lines(now_ms, true);
             push.beat(&changed, now_ms);
-            push.system(changed.iter().find(|line| Some(line.id) == own));
+            push.system(changed.iter().find(|line| Some(line.id) == own), &pull, now_ms);
         });
         if told.await.is_err() {
             tracing::error!(target: "push", "telling the overview failed");

@@ -1,9 +1,12 @@
 //! The envelope of live messages, both ways: `{"message_type", "payload", "timestamp"}`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::ws::Utf8Bytes;
 use farol_store::SeriesId;
 use serde::{Deserialize, Serialize};
 
+use super::panel::Panel;
 use crate::{
     live::{Fresh, Line},
     number,
@@ -102,19 +105,21 @@ pub(super) fn values(fresh: &Fresh, now_ms: i64) -> Utf8Bytes {
 }
 
 /// The collector's own machine as `system_stats`: a shape of its own, that small panels expect.
-pub(super) fn system(line: &Line) -> Utf8Bytes {
+pub(super) fn system(line: &Line, panel: &Panel) -> Utf8Bytes {
     const MIB: f64 = 1024.0 * 1024.0;
     let percent = |ratio: Option<f64>| ratio.map(|ratio| (ratio * 1_000.0).round() / 10.0);
     let latest = &line.latest;
     let ram = latest.memory_used.map(|bytes| (bytes / MIB).round());
+    let word = |is_online: &bool| if *is_online { "online" } else { "offline" };
+    let services: BTreeMap<&str, &str> = panel.services.iter().map(|(service, is_online)| (*service, word(is_online))).collect();
     serde_json::json!({
         "event": "system_stats",
         "data": {
             "cpu": percent(latest.cpu_ratio),
             "ram": ram,
             "ram_percent": percent(latest.memory_ratio),
-            "queue_size": null,
-            "services": {},
+            "queue_size": panel.queue_size.map(number::concise),
+            "services": services,
         },
     })
     .to_string()

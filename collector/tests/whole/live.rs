@@ -12,7 +12,10 @@ use tokio_tungstenite::{
 use farol_shared::record::{CheckResult, Level, LogRecord, Records};
 
 use crate::harness::{Collector, LONG, PASSWORD, batch, now_ms, settings};
-use crate::records::{self, event};
+use crate::{
+    pull,
+    records::{self, event},
+};
 
 struct Browser(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -255,6 +258,20 @@ async fn the_collectors_own_machine_moves_within_seconds() {
     let is_full = |message: &Value| message["event"] == "system_stats" && message["data"]["cpu"].is_number();
     let stats = panel.until(|message| is_full(message).then(|| message["data"].clone())).await;
     assert!(stats["ram"].as_f64().unwrap() > 0.0 && stats["ram_percent"].is_number(), "{stats}");
-    assert!(stats["queue_size"].is_null(), "nobody measures a queue, so none is told");
+    assert_eq!((&stats["queue_size"], &stats["services"]), (&json!(null), &json!({})), "nobody asks any, so none is told");
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn system_stats_tells_queues_and_services_of_integrations_and_checks() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut settings = settings(dir.path());
+    (settings.self_watch, settings.pull) = (true, pull::house());
+    let collector = Collector::start(settings).await;
+    let mut panel = Browser::signed_in(&collector, "/ws/system").await;
+    let services = json!({ "database": "offline", "worker": "offline", "rabbitmq": "online", "redis": "online" });
+    let is_whole = |data: &Value| data["services"] == services;
+    let stats = panel.until(|message| Some(message["data"].clone()).filter(is_whole)).await;
+    assert_eq!(stats["queue_size"], 12.0, "a queue is counted once, where it is: {stats}");
     collector.stop().await;
 }

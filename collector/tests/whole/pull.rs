@@ -52,6 +52,23 @@ fn reading(at: &At, hits: f64) -> Reading {
     reading
 }
 
+fn only(name: &'static str, body: &Value) -> Reading {
+    let mut reading = Reading::default();
+    reading.set(&catalog::CHECK_STATE, &[("farol.check.name", "cache"), ("farol.check.kind", "redis")], 1.0);
+    reading.snapshot(name, body);
+    reading
+}
+
+const BROKER: Kind = Kind { name: "rabbitmq", ..SCRIPTED };
+const TASKS: Kind = Kind { name: "celery", ..SCRIPTED };
+const DATABASE: Kind = Kind { name: "postgres", ..SCRIPTED };
+
+/// A broker with messages, task queues without a worker, a database that does not answer, and a check of a Redis that does.
+pub(crate) fn house() -> Vec<Declared> {
+    let of = |kind, name| Declared { kind, ..declared(name) };
+    vec![of(&BROKER, "broker"), of(&TASKS, "tasks"), of(&DATABASE, "hangs")]
+}
+
 impl Integration for Scripted {
     fn poll<'a>(&'a mut self, at: &'a At) -> Polling<'a> {
         Box::pin(async move {
@@ -70,6 +87,8 @@ impl Integration for Scripted {
                     reading.missing("metrics", PollError::unreachable("no answer to INFO"));
                     Ok(reading)
                 }
+                "broker" => Ok(only("queues", &json!({ "totals": { "total": 12 } }))),
+                "tasks" => Ok(only("celery", &json!({ "queued": 3, "workers_online": 0 }))),
                 _ => Ok(reading(at, 42.0)),
             }
         })
