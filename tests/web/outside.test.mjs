@@ -204,7 +204,7 @@ test('what stops answering turns grey with its age, and comes back by itself', a
 
 test('keys are deleted by pattern: counted, confirmed by name, followed, and brought back', async () => {
   const { server, main } = await connected();
-  main.fill('report', 1_500);
+  main.fill('report', 80_000);
   main.fill('session', 20);
   const { page, faults } = await visit();
   await signIn(page, server.url);
@@ -212,19 +212,19 @@ test('keys are deleted by pattern: counted, confirmed by name, followed, and bro
   const pattern = card(page, 'pattern');
   await pattern.getByLabel('Pattern', { exact: true }).fill('report:*');
   await pattern.getByRole('button', { name: 'Dry run', exact: true }).click();
-  await pattern.getByText('1,500 keys match').waitFor();
-  await pattern.getByRole('button', { name: 'Delete 1,500 keys…' }).click();
+  await pattern.getByText('80,000 keys match').waitFor();
+  await pattern.getByRole('button', { name: 'Delete 80,000 keys…' }).click();
   const dialog = page.getByRole('dialog');
-  const act = dialog.getByRole('button', { name: 'Delete 1,500 keys' });
+  const act = dialog.getByRole('button', { name: 'Delete 80,000 keys' });
   assert.equal(await act.isDisabled(), true);
   await dialog.getByLabel(/to confirm/).fill('main');
   await act.click();
   await pattern.getByRole('progressbar').waitFor();
-  await page.getByText('1,500 keys of main deleted.').first().waitFor();
+  await page.getByText('80,000 keys of main deleted.').first().waitFor();
   assert.equal(main.ask('DBSIZE').trim(), '20');
   await page.locator('.undoables').getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('1,500 keys restored.').waitFor();
-  assert.equal(main.ask('DBSIZE').trim(), '1520');
+  await page.getByText('80,000 keys restored.').waitFor();
+  assert.equal(main.ask('DBSIZE').trim(), '80020');
   await card(page, 'recent').getByText('report:*').first().waitFor();
   assert.deepEqual(faults, []);
 });
