@@ -20,7 +20,7 @@ function snapshotAt<T>(path: string) {
   };
 }
 
-/** Snapshots of an instance; the first one of its kind when none is named. */
+/** Snapshots of an instance, named by its key; the first one of its kind when none is named. */
 export const outside = {
   health: snapshotAt<SentryHealth>('dashboard/sentry/health'),
   performance: snapshotAt<SentryPerformance>('dashboard/sentry/performance'),

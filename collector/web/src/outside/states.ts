@@ -44,6 +44,11 @@ export function kindTitle(kind: string): string {
   return TITLES[kind] ?? kind;
 }
 
+/** What an instance is, where its name stands alone: that users are counted in a Redis does not make it one. */
+export function integrationWord(kind: string): string {
+  return kind === 'online_users' ? t.value.usersOnline : kindTitle(kind);
+}
+
 export function kindSign(kind: string): IconName {
   return ICONS[kind] ?? 'plug';
 }
