@@ -3,7 +3,7 @@
 import { instanceKey, type InstanceName, type OutsideAnswer } from '../api/outside';
 import { setParams } from '../state/route';
 import { Icon } from '../ui/icon';
-import { integrationWord } from './states';
+import { kindTitle } from './states';
 
 interface PickerProps {
   source: OutsideAnswer<object> | null;
@@ -14,7 +14,7 @@ interface PickerProps {
 
 /** Names of instances; where they are of several kinds, each says its kind. */
 function labelOf(one: InstanceName, all: readonly InstanceName[]): string {
-  return all.every(({ kind }) => kind === one.kind) ? one.name : `${one.name} · ${integrationWord(one.kind)}`;
+  return all.every(({ kind }) => kind === one.kind) ? one.name : `${one.name} · ${kindTitle(one.kind)}`;
 }
 
 /** Which of several instances is shown; nothing where there is one. */
