@@ -244,6 +244,18 @@ it('the overview says OFFLINE when the checks from outside do', async () => {
   expect(screen.getByText('0 of 1 checks respond')).toBeTruthy();
 });
 
+it('the overview shows own checks where no service outside is asked', async () => {
+  const own = { ...configuredSample('check', { instances: [] }), instance: undefined, status: undefined };
+  const monitors = [{ name: 'shop', kind: 'http', url: null, state: 'online', uptime_1d: 1, response_ms: 8 }];
+  answers({
+    '/integrations': integrationsSample(),
+    '/uptime/status': { ...own, up: true, word: 'ONLINE', monitors },
+    '/users/online': notConfigured('online_users'),
+  });
+  render(<Overview />);
+  await waitFor(() => expect(screen.getByText('ONLINE')).toBeTruthy());
+});
+
 describe('integrations', () => {
   it('show how each does, and why it does not', async () => {
     answers({

@@ -38,10 +38,11 @@ const ICONS: Record<string, IconName> = {
   plausible: 'users',
   fathom: 'users',
   umami: 'users',
+  check: 'heart',
 };
 
 export function kindTitle(kind: string): string {
-  return TITLES[kind] ?? kind;
+  return kind === 'check' ? t.value.ownChecks : (TITLES[kind] ?? kind);
 }
 
 /** What an instance is, where its name stands alone: that users are counted in a Redis does not make it one. */
