@@ -63,6 +63,11 @@ export function snapshot<T>(answer: OutsideAnswer<T> | null): Shot<T> | null {
   return answer?.configured === true && answer.as_of !== null ? (answer as Shot<T>) : null;
 }
 
+/** How an instance is asked for: two kinds may each have one of the same name. */
+export function instanceKey({ kind, name }: Pick<InstanceName, 'kind' | 'name'>): string {
+  return `${kind}:${name}`;
+}
+
 /** A configured answer, or null. */
 export function configured<T>(answer: OutsideAnswer<T> | null): (Configured & Partial<T>) | null {
   return answer?.configured === true ? answer : null;

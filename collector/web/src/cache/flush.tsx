@@ -10,6 +10,7 @@ import { bytes, num } from '../i18n/format';
 import { t } from '../i18n/index';
 import { may } from '../state/roles';
 import { Icon } from '../ui/icon';
+import { cacheKey } from './source';
 import { RoleNote } from '../ui/role-note';
 import { Confirm } from './confirm';
 import { DatabaseChoice, placeOf } from './databases';
@@ -45,7 +46,7 @@ function FlushDialog({ instance, onClose }: { instance: string; onClose: () => v
   const db = useSignal<number | null>(null);
   const version = useSignal(0);
   useEffect(() => {
-    Promise.all([outside.redis(instance), usersNow()]).then(
+    Promise.all([outside.redis(cacheKey(instance)), usersNow()]).then(
       ([answer, users]) => {
         const shot = snapshot(answer);
         if (shot) numbers.value = { shot, users };

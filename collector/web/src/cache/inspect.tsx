@@ -14,7 +14,7 @@ import { Confirm } from './confirm';
 import { DatabaseChoice, placeOf } from './databases';
 import { refusal } from './refusal';
 import type { CacheShot } from './source';
-import { tell } from './undo';
+import { acted, tell } from './undo';
 import { pretty, type ValueLine } from './value';
 import { take } from './wish';
 
@@ -204,6 +204,7 @@ export function InspectCard({ shot }: { shot: CacheShot }) {
       const order = { ...placeOf(instance, db.peek()), key: name, ...(unmask.length > 0 ? { unmask } : {}) };
       asked.value = { state: 'found', found: await cache.inspect(order), failure: '' };
       shown.current = unmask;
+      acted.value += 1;
     } catch (error) {
       asked.value = { state: 'failed', found: null, failure: refusal(error) };
     }

@@ -13,7 +13,7 @@ import { DatabaseChoice, placeOf } from './databases';
 import { follow, forgetJob, job, stop, type Job } from './job';
 import { hasChanged, refusal } from './refusal';
 import type { CacheShot } from './source';
-import { tell } from './undo';
+import { acted, tell } from './undo';
 
 /** From here on the instance's name has to be typed. */
 const MANY = 1_000;
@@ -193,6 +193,7 @@ export function PatternCard({ shot }: { shot: CacheShot }) {
         ...(what.hasQueues ? { include_queues: true } : {}),
       };
       counted.value = { ...what, preview: await cache.preview(order) };
+      acted.value += 1;
     } catch (error) {
       failure.value = refusal(error);
     }

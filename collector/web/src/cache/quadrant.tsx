@@ -14,7 +14,7 @@ import { may, role, roleWord } from '../state/roles';
 import { Icon } from '../ui/icon';
 import { useReads } from './charts';
 import { cacheName, count, HitGauge, MemoryBar } from './figures';
-import { useCache, type CacheShot } from './source';
+import { cacheKey, useCache, type CacheShot } from './source';
 import { goWith } from './wish';
 
 function Reads({ resource }: { resource: number | null | undefined }) {
@@ -89,7 +89,7 @@ function Foot({ shot }: { shot: CacheShot }) {
   const why = !shot.allow_actions ? m.readOnlyShort : m.roleNeeded(roleWord('super_admin'), roleWord(role()));
   return (
     <>
-      <a class="grow" href={hrefWith('/cache', { instance: shot.instance })}>
+      <a class="grow" href={hrefWith('/cache', { instance: cacheKey(shot.instance) })}>
         {m.cacheOpen}
       </a>
       <button

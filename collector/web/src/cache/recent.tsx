@@ -73,12 +73,12 @@ function Row({ entry }: { entry: AuditEntry }) {
       </td>
       <td>{entry.username}</td>
       <td>{actionWord(entry)}</td>
-      <td class="ell target" title={what}>
+      <td class="ell target wide" title={what}>
         {what === '' ? '' : <span class="mono">{what} </span>}
         <span class="sub">{entry.target ?? m.none}</span>
       </td>
       <td class="n">{entry.count === null ? m.none : m.countKeys(num(entry.count), entry.count)}</td>
-      <td class="ell reason" title={entry.reason ?? undefined}>
+      <td class={`ell reason ${(entry.reason ?? '') === '' ? 'm-hide' : ''}`} title={entry.reason ?? undefined}>
         {entry.reason === null || entry.reason === '' ? m.none : entry.reason}
       </td>
       <td>
@@ -111,7 +111,7 @@ function Audited() {
         <>
           <Undoables />
           <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.recentActions)}>
-            <table class="tbl end">
+            <table class="tbl end stacked">
               <thead>
                 <tr>
                   <th scope="col">{m.colWhen}</th>

@@ -1,7 +1,7 @@
 // Redis as the page has it: the chosen instance, its figures, and what they are measured by.
 
 import type { CacheMetrics } from '../api/cache';
-import type { OutsideAnswer, Shot } from '../api/outside';
+import { instanceKey, type OutsideAnswer, type Shot } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { useAnswer, type Answer } from '../live/answer';
 
@@ -10,6 +10,11 @@ const ASK_MS = 5_000;
 
 export type CacheAnswer = OutsideAnswer<CacheMetrics>;
 export type CacheShot = Shot<CacheMetrics>;
+
+/** How a Redis is asked for, by its name. */
+export function cacheKey(name: string): string {
+  return instanceKey({ kind: 'redis', name });
+}
 
 export function useCache(instance: string | null): Answer<CacheAnswer> {
   return useAnswer(`cache ${instance ?? ''}`, ASK_MS, (signal) => outside.redis(instance, signal));

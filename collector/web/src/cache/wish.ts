@@ -4,6 +4,7 @@
 import { signal } from '@preact/signals';
 
 import { hrefWith } from '../state/route';
+import { cacheKey } from './source';
 
 export type Wish = { kind: 'inspect'; instance: string; key: string } | { kind: 'flush'; instance: string };
 
@@ -12,7 +13,7 @@ export const wish = signal<Wish | null>(null);
 /** Goes to the page of an instance with a wish. */
 export function goWith(next: Wish): void {
   wish.value = next;
-  location.hash = hrefWith('/cache', { instance: next.instance }).slice(1);
+  location.hash = hrefWith('/cache', { instance: cacheKey(next.instance) }).slice(1);
 }
 
 /** The wish of a kind for an instance, which is fulfilled by taking it. */

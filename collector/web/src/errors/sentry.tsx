@@ -2,22 +2,24 @@
 
 import { useMemo } from 'preact/hooks';
 
-import { configured, type Configured, type SentryHealth, type TopIssue } from '../api/outside';
+import { configured, type Configured, type OutsideAnswer, type SentryHealth, type TopIssue } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { api } from '../api/client';
 import type { ChartSpec } from '../chart/spec';
 import { ago, num, pct, stamp } from '../i18n/format';
 import { lang, t } from '../i18n/index';
-import { useAnswer } from '../live/answer';
+import { useAnswer, type Answer } from '../live/answer';
 import * as clock from '../live/clock';
 import { now } from '../live/feed';
 import { OutsideCard } from '../outside/card';
 import { ConnectLink } from '../outside/notes';
+import { InstancePicker } from '../outside/picker';
 import { LazyChart } from '../chart/lazy';
 import { EVERY, meanColumn, resourceOf, useStable, useIntegrations } from '../outside/source';
 import { safeLink } from '../outside/states';
 import { CrashFreeGauge, IssueFigure, Outward, sentryConnect } from '../quadrants/code-health';
 import { chartData, line } from '../requests/charts';
+import { param } from '../state/route';
 import { shown } from '../state/scope';
 import { stepFor } from '../time/range';
 import { Icon } from '../ui/icon';
@@ -150,9 +152,13 @@ function Offer() {
   );
 }
 
-export function SentryPart() {
+export function useSentry(): Answer<OutsideAnswer<SentryHealth>> {
+  const name = param('sentry');
+  return useAnswer(`health ${name ?? ''}`, EVERY.snapshot, (signal) => outside.health(name, signal));
+}
+
+export function SentryPart({ answer }: { answer: Answer<OutsideAnswer<SentryHealth>> }) {
   const m = t.value;
-  const answer = useAnswer('health', EVERY.snapshot, (signal) => outside.health(null, signal));
   const integrations = useIntegrations();
   const data = configured(answer.data);
   const resources = useStable(resourceOf(integrations.data, 'sentry', data?.instance ?? ''));
@@ -165,6 +171,11 @@ export function SentryPart() {
   ].filter(Boolean);
   return (
     <>
+      {data.instances.length > 1 && (
+        <div class="row wrap tools">
+          <InstancePicker source={data} name="sentry" label="Sentry" />
+        </div>
+      )}
       <div class="g12">
         <OutsideCard
           id="crash-free"

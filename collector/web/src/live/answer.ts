@@ -71,3 +71,21 @@ export function useAnswer<T>(key: string, every: number | null, ask: (signal: Ab
     retry: () => again(attempt + 1),
   };
 }
+
+/** So long a page waits to show everything at once; a question that hangs does not hold it longer. */
+const PATIENCE_MS = 1_000;
+
+/** Whether all have been answered, or failed. What is shown at once moves nothing that is already being read. */
+export function useSettled(answers: readonly Pick<Answer<unknown>, 'data' | 'failure'>[]): boolean {
+  const [isOver, end] = useState(false);
+  const isSettled = isOver || answers.every(({ data, failure }) => data !== null || failure !== null);
+  useEffect(() => {
+    if (isSettled) {
+      end(true);
+      return;
+    }
+    const timer = setTimeout(() => end(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [isSettled]);
+  return isSettled;
+}

@@ -17,9 +17,10 @@ import { UptimePage } from '../pages/uptime';
 import { CodeHealth } from '../quadrants/code-health';
 import { Infrastructure } from '../quadrants/infrastructure';
 import { Performance } from '../quadrants/performance';
-import { parse, route } from '../state/route';
+import { param, parse, route } from '../state/route';
 import {
   answerSample,
+  configuredSample,
   failedSample,
   healthSample,
   integrationsSample,
@@ -30,7 +31,9 @@ import {
 import { latencySample } from '../test/records';
 import { sample } from '../test/samples';
 import { levelOf } from '../ui/gauge';
+import { resourceWord } from '../ui/parts';
 import { answering, worstMonitorFirst } from './monitors';
+import { InstancePicker } from './picker';
 import { meanColumn, strip } from './source';
 import { lookOf, rateText, reasonOf, safeLink } from './states';
 import { cellClass, halved, upText } from './strip';
@@ -241,6 +244,18 @@ it('the overview says OFFLINE when the checks from outside do', async () => {
   expect(screen.getByText('0 of 1 checks respond')).toBeTruthy();
 });
 
+it('the overview shows own checks where no service outside is asked', async () => {
+  const own = { ...configuredSample('check', { instances: [] }), instance: undefined, status: undefined };
+  const monitors = [{ name: 'shop', kind: 'http', url: null, state: 'online', uptime_1d: 1, response_ms: 8 }];
+  answers({
+    '/integrations': integrationsSample(),
+    '/uptime/status': { ...own, up: true, word: 'ONLINE', monitors },
+    '/users/online': notConfigured('online_users'),
+  });
+  render(<Overview />);
+  await waitFor(() => expect(screen.getByText('ONLINE')).toBeTruthy());
+});
+
 describe('integrations', () => {
   it('show how each does, and why it does not', async () => {
     answers({
@@ -294,6 +309,25 @@ it('uptime shows monitors beside own checks, and outages', async () => {
   expect(screen.getByText('502 for 2 min')).toBeTruthy();
   await waitFor(() => expect(screen.getByText('No check is configured')).toBeTruthy());
   expect(await violations()).toEqual([]);
+});
+
+describe('two instances of one name', () => {
+  it('are asked for by kind and name', () => {
+    const instances = ['uptimerobot', 'check'].map((kind) => ({ name: 'site', kind, state: 'ok' as const }));
+    const source = configuredSample('uptimerobot', { instance: 'site', instances });
+    render(<InstancePicker source={source} name="uptime" label="Monitors" />);
+    const select = screen.getByLabelText<HTMLSelectElement>('Monitors');
+    expect(select.value).toBe('uptimerobot:site');
+    fireEvent.change(select, { target: { value: 'check:site' } });
+    expect(param('uptime')).toBe('check:site');
+  });
+
+  it('say what they are in the list of resources', () => {
+    const of = (kind: string) =>
+      resourceWord(sample(1, { kind: 'external', attributes: { 'farol.integration.kind': kind } }));
+    expect([of('uptimerobot'), of('online_users')]).toEqual(['UptimeRobot', 'Users online']);
+    expect(resourceWord(sample(1))).toBe('Host');
+  });
 });
 
 describe('states in words', () => {

@@ -38,10 +38,16 @@ const ICONS: Record<string, IconName> = {
   plausible: 'users',
   fathom: 'users',
   umami: 'users',
+  check: 'heart',
 };
 
 export function kindTitle(kind: string): string {
-  return TITLES[kind] ?? kind;
+  return kind === 'check' ? t.value.ownChecks : (TITLES[kind] ?? kind);
+}
+
+/** What an instance is, where its name stands alone: that users are counted in a Redis does not make it one. */
+export function integrationWord(kind: string): string {
+  return kind === 'online_users' ? t.value.usersOnline : kindTitle(kind);
 }
 
 export function kindSign(kind: string): IconName {

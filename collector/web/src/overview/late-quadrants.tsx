@@ -5,14 +5,12 @@ import { useEffect } from 'preact/hooks';
 
 import type { Around } from '../outside/overview';
 import type { Quadrants } from '../quadrants/index';
-import { recall, remember } from '../state/store';
 import { Skeleton } from '../ui/parts';
 
 const loaded = signal<typeof Quadrants | null>(null);
 /** Room for two rows of cards, and for the row of offers. */
 const FULL_HEIGHT = 880;
 const OFFERS_HEIGHT = 118;
-const REMEMBERED = 'quadrants';
 
 export function LateQuadrants({ around }: { around: Around }) {
   useEffect(() => {
@@ -23,15 +21,11 @@ export function LateQuadrants({ around }: { around: Around }) {
     );
   }, []);
   const { hasAny } = around;
-  // The next visit keeps room for what this one showed, so that nothing jumps.
-  useEffect(() => {
-    if (hasAny !== null) remember(REMEMBERED, hasAny ? 'some' : 'none');
-  }, [hasAny]);
   const Found = loaded.value;
   // A collector that does not know of integrations has none to show.
   if (hasAny === null && around.integrations.failure !== null) return null;
   if (Found === null || hasAny === null) {
-    return <Skeleton height={recall(REMEMBERED) === 'some' ? FULL_HEIGHT : OFFERS_HEIGHT} />;
+    return <Skeleton height={hasAny === true ? FULL_HEIGHT : OFFERS_HEIGHT} />;
   }
   return <Found around={around} />;
 }

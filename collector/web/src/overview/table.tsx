@@ -15,7 +15,7 @@ import { go, href, param, setParams } from '../state/route';
 import { isService } from '../state/scope';
 import { singleKeys } from '../state/prefs';
 import { Icon } from '../ui/icon';
-import { Empty, kindWord, level, StatusIcon, Trend } from '../ui/parts';
+import { Empty, kindWord, level, resourceIcon, resourceWord, StatusIcon, Trend } from '../ui/parts';
 import { endedAge, reasonsText, staleness } from '../ui/reasons';
 import { failing, slowness } from '../requests/figures';
 import { worstFirst } from './hosts';
@@ -127,8 +127,14 @@ function Row({ resource, isChosen }: { resource: Resource; isChosen: boolean }) 
           <a class="ell" href={href(`/resource/${row.id}`)} title={status === 'ok' ? row.key : reasonsText(resource)}>
             {row.name}
           </a>
+          {row.kind === 'external' && (
+            <span class="faint m-only" title={resourceWord(row)}>
+              <Icon name={resourceIcon(row)} size={14} />
+              <span class="sr">{resourceWord(row)}</span>
+            </span>
+          )}
           <span class="faint m-hide kind">
-            {ended !== null ? t.value.endedFor(ended) : stale !== null ? t.value.staleFor(stale) : kindWord(row.kind)}
+            {ended !== null ? t.value.endedFor(ended) : stale !== null ? t.value.staleFor(stale) : resourceWord(row)}
           </span>
         </span>
       </td>

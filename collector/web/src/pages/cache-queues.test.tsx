@@ -312,7 +312,7 @@ describe('the quadrants of the overview', () => {
     type('Key', 'session:1');
     fireEvent.click(button('Inspect'));
     expect(wish.value).toEqual({ kind: 'inspect', instance: 'main', key: 'session:1' });
-    expect(location.hash).toBe('#/cache?instance=main');
+    expect(location.hash).toBe('#/cache?instance=redis%3Amain');
   });
 
   it('show tasks, or how to connect them', async () => {

@@ -16,6 +16,7 @@ import { InstancePicker } from '../outside/picker';
 import { useResource } from '../outside/source';
 import { Shell } from '../shell/shell';
 import { param } from '../state/route';
+import { Skeleton } from '../ui/parts';
 
 interface TopProps {
   answer: Answer<CacheAnswer>;
@@ -73,6 +74,7 @@ function Body() {
       </FirstRun>
     );
   }
+  if (data === null && answer.failure === null) return <Skeleton height={480} />;
   const shot = snapshot(data);
   return (
     <>

@@ -6,6 +6,7 @@ import { address, api } from '../api/client';
 import { rangeSpan } from '../i18n/format';
 import { t } from '../i18n/index';
 import { reload, refresh } from '../live/feed';
+import { useSettled } from '../live/answer';
 import { fleet, isLoaded, loadHistory } from '../live/fleet';
 import { CompletenessCard } from '../overview/completeness';
 import { KeyFigures } from '../overview/figures';
@@ -78,7 +79,9 @@ export function Overview() {
   const around = useAround();
   const ms = range.value.kind === 'last' ? range.value.ms : TREND_MS;
   const hasOwn = [...fleet.value.values()].some(({ row }) => row.value.kind !== 'external');
-  if (!isLoaded.value) {
+  // The first card and what stands below it are as high as what is known of the outside.
+  const isSettled = useSettled([around.integrations, around.uptime, around.users]);
+  if (!isLoaded.value || !isSettled) {
     return (
       <Shell title={m.overview} ranges="live">
         <Skeleton height={108} />

@@ -8,7 +8,7 @@ import { points } from '../chart/pick';
 import { DataChart } from '../chart/chart';
 import { age, num } from '../i18n/format';
 import { t } from '../i18n/index';
-import type { Answer } from '../live/answer';
+import { useSettled, type Answer } from '../live/answer';
 import { now } from '../live/feed';
 import { OutsideCard } from '../outside/card';
 import { FirstRun, NotConnected, OutsideBadge } from '../outside/notes';
@@ -141,6 +141,7 @@ function Body() {
   const m = t.value;
   const all = useQueues(param('celery'), param('rabbitmq'));
   const { celery, rabbit, tasks, broker } = all;
+  if (!useSettled([celery, rabbit])) return <Skeleton height={480} />;
   if (celery.data?.configured === false && rabbit.data?.configured === false) {
     return <NoQueues celery={celery} rabbit={rabbit} />;
   }

@@ -221,7 +221,7 @@ describe('health', () => {
 it('shows services on the overview by what they do', async () => {
   answers({ '/checks': { checks: [checkSample()] }, '/logs': { logs: [logSample()], next: null } });
   render(<Overview />);
-  expect(screen.getAllByText('req/s').length).toBe(1);
+  await waitFor(() => expect(screen.getAllByText('req/s').length).toBe(1));
   expect(document.querySelector('[data-service="7"]')?.textContent).toContain('20');
   await waitFor(() => expect(screen.getByText('it broke')).toBeTruthy());
   expect(document.querySelector('[data-light="online"]')?.textContent).toContain('Database');

@@ -5,18 +5,21 @@ import { useChecks } from '../checks/source';
 import { num, span } from '../i18n/format';
 import { t } from '../i18n/index';
 import { outside } from '../api/outside-client';
+import type { CheckRow } from '../api/types';
 import { configured, type Configured, type OutsideAnswer, type UsersOnline } from '../api/outside';
-import { useAnswer, type Answer } from '../live/answer';
+import { useAnswer, useSettled, type Answer } from '../live/answer';
 import { OutsideCard } from '../outside/card';
+import { InstancePicker } from '../outside/picker';
 import { LazyChart } from '../chart/lazy';
 import { EVERY, resourceOf, useDayOfChecks, useStable, useIntegrations } from '../outside/source';
 import { useUsersLine, useUsersSpec } from '../outside/users';
 import { Shell } from '../shell/shell';
 import { rangeWords } from '../shell/top-bar';
+import { param } from '../state/route';
 import { shown } from '../state/scope';
 import { AnswerCard } from '../ui/card';
 import { Snippets } from '../ui/how-to';
-import { Empty } from '../ui/parts';
+import { Empty, Skeleton } from '../ui/parts';
 import { UptimeHead } from '../uptime/head';
 import { MonitorTable, Outages } from '../uptime/monitors';
 
@@ -59,9 +62,8 @@ function UsersCard({ answer, class: extra }: { answer: Answer<OutsideAnswer<User
   );
 }
 
-function OwnChecks() {
+function OwnChecks({ answer }: { answer: Answer<CheckRow[]> }) {
   const m = t.value;
-  const answer = useChecks(shown.value);
   return (
     <AnswerCard
       id="checks"
@@ -85,17 +87,28 @@ function OwnChecks() {
 
 function Body() {
   const m = t.value;
-  const uptime = useAnswer('uptime', EVERY.snapshot, (signal) => outside.uptime(null, signal));
-  const users = useAnswer('users', EVERY.users, (signal) => outside.users(null, signal));
-  const states = useDayOfChecks().data;
+  const uptime = useAnswer('uptime', EVERY.snapshot, (signal) => outside.uptime(param('uptime'), signal));
+  const users = useAnswer('users', EVERY.users, (signal) => outside.users(param('users'), signal));
+  const day = useDayOfChecks();
+  const checks = useChecks(shown.value);
+  const states = day.data;
+  const isSettled = useSettled([uptime, users, day, checks]);
   const data = configured(uptime.data);
   const hasMonitors = data !== null && data.as_of !== null;
   // Own checks stand in a card of their own: only a service outside adds to them.
   const isOutside = data === null || data.kind === 'uptimerobot';
+  const hasChoice = [uptime, users].some(({ data: of }) => (configured<object>(of)?.instances.length ?? 0) > 1);
+  if (!isSettled) return <Skeleton height={480} />;
   return (
     <>
+      {hasChoice && (
+        <div class="row wrap tools">
+          <InstancePicker source={uptime.data} name="uptime" label={m.monitors} />
+          <InstancePicker source={users.data} name="users" label={m.usersOnline} />
+        </div>
+      )}
       {hasMonitors && <UptimeHead data={data} />}
-      {data === null && <OwnChecks />}
+      {data === null && <OwnChecks answer={checks} />}
       {isOutside && (
         <OutsideCard
           id="monitors"
@@ -108,7 +121,7 @@ function Body() {
           {(found) => <MonitorTable monitors={found.monitors ?? []} states={states} />}
         </OutsideCard>
       )}
-      {data !== null && <OwnChecks />}
+      {data !== null && <OwnChecks answer={checks} />}
       <div class="g12">
         <UsersCard answer={users} class={hasMonitors ? 'c7' : 'c12'} />
         {hasMonitors && <Outages monitors={data.monitors ?? []} />}
@@ -120,7 +133,7 @@ function Body() {
 export function UptimePage() {
   return (
     <Shell title={t.value.uptime} ranges="any">
-      <Body />
+      <Body key={`${param('uptime') ?? ''} ${param('users') ?? ''}`} />
     </Shell>
   );
 }

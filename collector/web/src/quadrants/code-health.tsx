@@ -78,7 +78,7 @@ export function IssueCounts({ data }: { data: Partial<SentryHealth> }) {
 export function Outward({ link, text, class: extra = '' }: { link: string; text: string; class?: string }) {
   return (
     <a class={`outward ${extra}`} href={link} target="_blank" rel="noopener noreferrer">
-      {text}
+      <span class="ell">{text}</span>
       <Icon name="ext" size={12} />
       <span class="sr"> ({t.value.opensNew})</span>
     </a>

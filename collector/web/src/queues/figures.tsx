@@ -59,6 +59,8 @@ export function QueueFigures({ tasks, broker, history }: Props) {
   const waiting = waitingOf(tasks, broker);
   const totals = broker?.totals ?? null;
   const workers = tasks?.workers_online ?? null;
+  // Where Celery counts what waits, its broker may be another: the rates of this one say nothing of it.
+  const rates = tasks?.queued == null ? broker : null;
   return (
     <div class="kpis flat">
       <Kpi
@@ -99,7 +101,7 @@ export function QueueFigures({ tasks, broker, history }: Props) {
           />
         </>
       )}
-      <Drain of={drainS(waiting, broker, history)} />
+      <Drain of={drainS(waiting, rates, history)} />
     </div>
   );
 }

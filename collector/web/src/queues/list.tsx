@@ -34,19 +34,19 @@ function Row({ row, hasVhosts }: { row: QueueRow; hasVhosts: boolean }) {
   const title = lists.map((one) => m.queuePriority(num(one.priority), num(one.length))).join('\n');
   return (
     <tr data-queue={row.name}>
-      <td>
+      <td class="name">
         <span class="row name-cell" title={title === '' ? undefined : title}>
           <span class={`si ${row.level}`} title={levelWord(row.level)}>
             <Icon name={ICONS[row.level]} size={15} />
             <span class="sr">{levelWord(row.level)}</span>
           </span>
-          <b class="mono">{row.name}</b>
+          <b class="mono ell">{row.name}</b>
           {hasVhosts && row.vhost !== null && <span class="faint mono">{row.vhost}</span>}
         </span>
       </td>
       <td class={`n ${row.level === 'crit' ? 'crit' : ''}`}>{count(row.waiting)}</td>
       <td class="n muted m-hide">{count(row.unacked)}</td>
-      <td class="n muted">{rate(row.inRate)}</td>
+      <td class="n muted m-hide">{rate(row.inRate)}</td>
       <td class="n muted">{rate(row.outRate)}</td>
       <td class="n m-hide">{row.drainS === null ? m.none : span(row.drainS * 1000)}</td>
       <td
@@ -93,7 +93,7 @@ export function QueueTable({ rows }: { rows: readonly QueueRow[] }) {
             <th scope="col" class="n m-hide">
               {m.queueUnacked}
             </th>
-            <th scope="col" class="n">
+            <th scope="col" class="n m-hide">
               {m.queueIn}
             </th>
             <th scope="col" class="n">

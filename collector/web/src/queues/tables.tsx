@@ -46,7 +46,7 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
   if (rows.length === 0) return <Empty icon="ghost" title={m.queueNoWorkers} text={m.queueNoWorkersText} />;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.queueWorkers)}>
-      <table class="tbl end">
+      <table class="tbl end stacked">
         <Head
           columns={[
             [m.queueWorker],
@@ -62,7 +62,7 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
             const load = loadOf(row.load);
             return (
               <tr key={`${row.name} ${row.pid ?? ''}`} data-worker={row.state}>
-                <td class="max">
+                <td class="max wide">
                   <span
                     class="row name-cell"
                     title={[row.name, row.version ?? '', load === null ? '' : `${m.queueLoad} ${short(load)}`]
@@ -76,10 +76,18 @@ export function Workers({ rows }: { rows: readonly CeleryWorker[] }) {
                     <span class="mono ell">{row.name}</span>
                   </span>
                 </td>
-                <td class="n">{count(row.active)}</td>
-                <td class="n">{count(row.processed_1h)}</td>
-                <td class={`n ${(row.failed_1h ?? 0) > 0 ? 'warn' : ''}`}>{count(row.failed_1h)}</td>
-                <td class={`n ${row.state === 'online' ? 'muted' : look.class}`}>{ago(row.last_seen)}</td>
+                <td class="n" data-label={m.queueBusy}>
+                  {count(row.active)}
+                </td>
+                <td class="n" data-label={m.queueDone}>
+                  {count(row.processed_1h)}
+                </td>
+                <td class={`n ${(row.failed_1h ?? 0) > 0 ? 'warn' : ''}`} data-label={m.queueFailures}>
+                  {count(row.failed_1h)}
+                </td>
+                <td class={`n ${row.state === 'online' ? 'muted' : look.class}`} data-label={m.queueSeen}>
+                  {ago(row.last_seen)}
+                </td>
               </tr>
             );
           })}
@@ -94,7 +102,7 @@ export function Tasks({ rows }: { rows: readonly CeleryTask[] }) {
   if (rows.length === 0) return <Empty icon="ghost" title={m.queueNoTasks} />;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.queueTasks)}>
-      <table class="tbl end">
+      <table class="tbl end stacked">
         <Head
           columns={[
             [m.queueTask],
@@ -109,15 +117,26 @@ export function Tasks({ rows }: { rows: readonly CeleryTask[] }) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.name}>
-              <td class="mono">{row.name}</td>
-              <td class="n">{num(row.count)}</td>
-              <td class="n muted">{seconds(row.mean_s)}</td>
-              <td class="n muted">{seconds(row.p95_s)}</td>
-              <td class={`n ${failingState(row.failed === null || row.count === 0 ? null : row.failed / row.count)}`}>
+              <td class="mono wide">{row.name}</td>
+              <td class="n" data-label={m.queueRuns}>
+                {num(row.count)}
+              </td>
+              <td class="n muted" data-label={m.queueMeanCol}>
+                {seconds(row.mean_s)}
+              </td>
+              <td class="n muted" data-label="p95">
+                {seconds(row.p95_s)}
+              </td>
+              <td
+                class={`n ${failingState(row.failed === null || row.count === 0 ? null : row.failed / row.count)}`}
+                data-label={m.queueFailures}
+              >
                 {count(row.failed)}
               </td>
-              <td class="n muted">{count(row.retried)}</td>
-              <td class="mono muted ell error" title={row.last_error ?? undefined}>
+              <td class="n muted" data-label={m.queueRetries}>
+                {count(row.retried)}
+              </td>
+              <td class="mono muted ell error wide" title={row.last_error ?? undefined}>
                 {row.last_error ?? m.none}
               </td>
             </tr>
@@ -133,19 +152,19 @@ export function Failures({ rows }: { rows: readonly CeleryFailure[] }) {
   if (rows.length === 0) return <Empty icon="check" title={m.queueNoFailures} text={m.queueNoFailuresText} />;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.queueLastFailures)}>
-      <table class="tbl tight end">
+      <table class="tbl tight end stacked">
         <Head columns={[[m.colWhen], [m.queueTask], [m.queueException], [m.queueWorker]]} />
         <tbody>
           {rows.map((row) => (
-            <tr key={row.id} title={row.id}>
+            <tr key={row.id} title={[row.id, row.worker].filter(Boolean).join(' · ')}>
               <td class="muted tn" title={stamp(row.time)}>
                 {ago(row.time)}
               </td>
               <td class="mono">{row.task ?? m.none}</td>
-              <td class="mono crit ell error" title={row.exception ?? undefined}>
+              <td class="mono crit ell error wide" title={row.exception ?? undefined}>
                 {row.exception ?? m.none}
               </td>
-              <td class="mono muted">{row.worker ?? m.none}</td>
+              <td class="mono muted m-hide">{row.worker ?? m.none}</td>
             </tr>
           ))}
         </tbody>
@@ -173,7 +192,7 @@ export function Nodes({ rows }: { rows: readonly RabbitNode[] }) {
   const m = t.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={m.tableOf(m.queueNodes)}>
-      <table class="tbl tight end">
+      <table class="tbl tight end stacked">
         <Head
           columns={[[m.cacheNode], [m.memory, 'n'], [m.queueDiskFree, 'n'], [m.queueFiles, 'n'], [m.queueUptime, 'n']]}
         />
@@ -182,7 +201,7 @@ export function Nodes({ rows }: { rows: readonly RabbitNode[] }) {
             const isWell = row.running && row.mem_alarm !== true && row.disk_free_alarm !== true;
             return (
               <tr key={row.name}>
-                <td class="mono">
+                <td class="mono wide">
                   <span class="row name-cell">
                     <span class={`si ${isWell ? 'ok' : 'crit'}`}>
                       <Icon name={isWell ? 'check' : 'crit'} size={14} />
@@ -191,16 +210,16 @@ export function Nodes({ rows }: { rows: readonly RabbitNode[] }) {
                     {row.name}
                   </span>
                 </td>
-                <td class="n">
+                <td class="n" data-label={m.memory}>
                   <Of used={row.mem_used} limit={row.mem_limit} text={bytes} />
                 </td>
-                <td class={`n ${row.disk_free_alarm === true ? 'crit' : ''}`}>
+                <td class={`n ${row.disk_free_alarm === true ? 'crit' : ''}`} data-label={m.queueDiskFree}>
                   {row.disk_free === null ? m.none : bytes(row.disk_free)}
                 </td>
-                <td class="n">
+                <td class="n" data-label={m.queueFiles}>
                   <Of used={row.fd_used} limit={row.fd_total} text={num} />
                 </td>
-                <td class="n muted">
+                <td class="n muted" data-label={m.queueUptime}>
                   {!row.running ? m.queueStopped : row.uptime_s === null ? m.none : span(row.uptime_s * 1000)}
                 </td>
               </tr>

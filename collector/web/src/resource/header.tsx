@@ -11,7 +11,7 @@ import { Icon } from '../ui/icon';
 import { Kpi } from '../ui/kpi';
 import { ServiceFigures } from './service-figures';
 import type { ResourceSource } from './source';
-import { Badge, kindIcon, kindWord, level, Meter } from '../ui/parts';
+import { Badge, level, Meter, resourceIcon, resourceWord } from '../ui/parts';
 import { endedAge, reasonsText, staleness } from '../ui/reasons';
 
 /** Attributes that the header already says in another way. */
@@ -34,7 +34,7 @@ function Tags({ resource }: { resource: Resource }) {
           <a href={href(`/resource/${parent.id}`)}>{parent.row.value.name}</a>
         </li>
       )}
-      <li class="tag">{kindWord(row.kind)}</li>
+      <li class="tag">{resourceWord(row)}</li>
       {uptime !== null && <li class="tag tn">{m.upFor(span(uptime * 1000))}</li>}
       {cpuSource !== undefined && <li class="tag">{m.limitSource(m.cpuLimit, cpuSource)}</li>}
       {memorySource !== undefined && <li class="tag">{m.limitSource(m.memoryLimit, memorySource)}</li>}
@@ -154,7 +154,7 @@ export function Header({ resource, source }: { resource: Resource; source: Resou
     <section class={`card ${stale === null ? '' : 'stale'}`} aria-label={row.name}>
       <div class="head">
         <span class="mico">
-          <Icon name={kindIcon(row.kind)} size={18} />
+          <Icon name={resourceIcon(row)} size={18} />
         </span>
         <div class="grow">
           <div class="row wrap">

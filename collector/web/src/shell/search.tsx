@@ -9,7 +9,7 @@ import { fleet, rank, type Resource } from '../live/fleet';
 import { go } from '../state/route';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { kindWord, StatusIcon } from '../ui/parts';
+import { kindWord, resourceWord, StatusIcon } from '../ui/parts';
 
 export const isSearchOpen = signal(false);
 const RESULTS_MAX = 30;
@@ -20,7 +20,15 @@ const chosen = signal(0);
 export function haystack(resource: Resource): string {
   const row = resource.row.value;
   const parent = row.parent === null ? '' : (fleet.value.get(row.parent)?.row.value.name ?? '');
-  return [row.name, row.kind, kindWord(row.kind), parent, row.agent, ...Object.values(row.attributes)]
+  return [
+    row.name,
+    row.kind,
+    kindWord(row.kind),
+    resourceWord(row),
+    parent,
+    row.agent,
+    ...Object.values(row.attributes),
+  ]
     .join(' ')
     .toLowerCase();
 }
@@ -139,7 +147,7 @@ function Result({ resource, isOn }: { resource: Resource; isOn: boolean }) {
     >
       <StatusIcon status={status} />
       <span class="grow ell">{row.name}</span>
-      <span class="sub">{[kindWord(row.kind), parent, figures].filter(Boolean).join(' · ')}</span>
+      <span class="sub">{[resourceWord(row), parent, figures].filter(Boolean).join(' · ')}</span>
     </div>
   );
 }

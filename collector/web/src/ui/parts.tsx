@@ -3,9 +3,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-import type { Kind } from '../api/types';
+import type { Kind, ResourceRow } from '../api/types';
 import { t } from '../i18n/index';
 import type { Resource, State } from '../live/fleet';
+import { integrationWord, kindSign } from '../outside/states';
 import { Icon, type IconName } from './icon';
 
 /** Class and shape of a status. A silent resource is red as a critical one is, with the shape of "no data". */
@@ -61,7 +62,7 @@ const KIND_ICONS: Record<Kind, IconName> = {
   external: 'globe',
 };
 
-export function kindIcon(kind: Kind): IconName {
+function kindIcon(kind: Kind): IconName {
   return KIND_ICONS[kind];
 }
 
@@ -74,6 +75,19 @@ export function kindWord(kind: Kind): string {
     service: m.kindService,
     external: m.kindExternal,
   }[kind];
+}
+
+type Described = Pick<ResourceRow, 'kind' | 'attributes'>;
+
+/** What a resource is: of a system outside, which one, since two of them may bear one name. */
+export function resourceWord({ kind, attributes }: Described): string {
+  const integration = attributes['farol.integration.kind'];
+  return kind === 'external' && integration !== undefined ? integrationWord(integration) : kindWord(kind);
+}
+
+export function resourceIcon({ kind, attributes }: Described): IconName {
+  const integration = attributes['farol.integration.kind'];
+  return kind === 'external' && integration !== undefined ? kindSign(integration) : kindIcon(kind);
 }
 
 /** The class for a ratio of a limit: plain up to 80 %, then yellow, then red above 95 %. */

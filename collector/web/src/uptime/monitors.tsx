@@ -41,6 +41,7 @@ function Row({ monitor, states }: { monitor: Monitor; states: States | null }) {
         <span class="row mon">
           <span class={`si ${look.class}`}>
             <Icon name={look.icon} size={15} />
+            <span class="sr m-only">{monitorWord(monitor.state)}</span>
           </span>
           <span class="grow">
             <b class="ell">{monitor.name}</b>
