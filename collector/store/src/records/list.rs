@@ -316,29 +316,45 @@ pub(super) fn results(view: &View<'_>, name: Option<&str>, limit: usize) -> Resu
     Ok(listing.finish(all))
 }
 
+/// Which of two results says more about a check at the end of a range: the newest before it, else the first behind it. A result is
+/// counted by the minute of its frame, so the only one of a range may be a moment behind its end.
+fn weight(result: &CheckResult, to_ms: i64) -> (bool, i64) {
+    let is_before = result.time_ms < to_ms;
+    (is_before, if is_before { result.time_ms } else { result.time_ms.saturating_neg() })
+}
+
 /// Every check of the range with its newest result before the end of it.
 pub(super) fn checks(view: &View<'_>) -> Result<Vec<CheckSummary>, QueryError> {
+    let to_ms = view.range.to_ms;
     let tallies = view.tallies(By { is_by_resource: true, ..By::ALL })?;
     let mut pending: BTreeMap<(ResourceId, String), CheckResult> = BTreeMap::new();
     view.for_each_pending(|row| {
-        for (_, result) in row.checks()?.into_iter().filter(|(_, result)| result.time_ms < view.range.to_ms) {
+        for (_, result) in row.checks()? {
             let key = (row.resource, result.name.clone());
-            if pending.get(&key).is_none_or(|known| known.time_ms <= result.time_ms) {
+            if pending.get(&key).is_none_or(|known| weight(known, to_ms) <= weight(&result, to_ms)) {
                 pending.insert(key, result);
             }
         }
         Ok(())
     })?;
-    let sql =
+    let before =
         "SELECT body FROM check_result WHERE resource = ?1 AND name = ?2 AND time_ms < ?3 ORDER BY time_ms DESC, id DESC LIMIT 1";
-    let mut select = view.conn.prepare_cached(sql)?;
+    let behind = "SELECT body FROM check_result WHERE resource = ?1 AND name = ?2 AND time_ms >= ?3 ORDER BY time_ms, id LIMIT 1";
+    let mut selects = [view.conn.prepare_cached(before)?, view.conn.prepare_cached(behind)?];
     let mut all = Vec::new();
     for ((resource, _), tally) in tallies {
         for (name, check) in tally.checks {
-            let mut rows = select.query(params![resource, name, view.range.to_ms])?;
-            let folded: Option<CheckResult> =
-                rows.next()?.map(|row| value(row.get_ref(0)?.as_blob().unwrap_or_default())).transpose()?;
-            let latest = folded.into_iter().chain(pending.remove(&(resource, name.clone()))).max_by_key(|one| one.time_ms);
+            let mut told: Vec<CheckResult> = Vec::with_capacity(2);
+            for select in &mut selects {
+                let mut rows = select.query(params![resource, name, to_ms])?;
+                if let Some(row) = rows.next()? {
+                    told.push(value(row.get_ref(0)?.as_blob().unwrap_or_default())?);
+                    break;
+                }
+            }
+            // What is not folded yet is younger, which decides between two of one time.
+            told.extend(pending.remove(&(resource, name.clone())));
+            let latest = told.into_iter().max_by_key(|one| weight(one, to_ms));
             let latest = latest.unwrap_or_else(|| CheckResult { name: name.clone(), ..CheckResult::default() });
             #[expect(clippy::cast_precision_loss, reason = "a count of checks is far below 2^53")]
             let mean_latency_s = (check.answered > 0).then(|| check.latency_s / check.answered as f64);
