@@ -223,7 +223,7 @@ test('keys are deleted by pattern: counted, confirmed by name, followed, and bro
   await page.getByText('80,000 keys of main deleted.').first().waitFor();
   assert.equal(main.ask('DBSIZE').trim(), '20');
   await page.locator('.undoables').getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('80,000 keys restored.').waitFor();
+  await page.getByRole('region', { name: 'Messages' }).getByText('80,000 keys restored.').waitFor();
   assert.equal(main.ask('DBSIZE').trim(), '80020');
   await card(page, 'recent').getByText('report:*').first().waitFor();
   assert.deepEqual(faults, []);
