@@ -56,6 +56,7 @@ fn settings(admin_password: Option<&str>) -> AccessSettings {
         session_max: Duration::from_secs(7 * 86_400),
         token_lifetime: Duration::from_secs(3_600),
         secure_cookie: false,
+        ..AccessSettings::default()
     }
 }
 
@@ -95,7 +96,11 @@ impl House {
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
         let app = Router::new()
-            .merge(routes::router::<App>())
+            .route("/api/auth/state", get(routes::state))
+            .route("/api/auth/setup", post(routes::setup))
+            .route("/api/auth/login", post(routes::login))
+            .route("/api/auth/logout", post(routes::logout))
+            .route("/api/auth/me", get(routes::me))
             .route("/change", post(|person: Person| async move { person.username.to_string() }))
             .route("/agent", post(|agent: AgentAuth| async move { agent.name.to_string() }))
             .route("/socket", get(|SocketPerson(person): SocketPerson| async move { format!("{}", person.is_some()) }))
