@@ -39,6 +39,7 @@ use crate::{
 };
 
 pub mod act;
+pub mod audit;
 pub mod checks;
 pub mod compare;
 pub mod completeness;

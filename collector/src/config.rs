@@ -63,6 +63,8 @@ pub struct AccessSettings {
     pub secure_cookie: bool,
     /// The least role that opens `/monitoring` and hears `system_stats`.
     pub monitoring_role: Role,
+    /// File of the key of secrets at rest; in the data folder when absent.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for AccessSettings {
@@ -77,6 +79,7 @@ impl Default for AccessSettings {
             token_lifetime: 12 * HOUR,
             secure_cookie: false,
             monitoring_role: Role::SuperAdmin,
+            key_file: None,
         }
     }
 }

@@ -60,6 +60,7 @@ struct Access {
     session_max: Span,
     token_lifetime: Span,
     monitoring_role: Role,
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +150,7 @@ impl Default for Access {
             session_max: seconds(7 * DAY),
             token_lifetime: seconds(12 * HOUR),
             monitoring_role: Role::SuperAdmin,
+            key_file: None,
         }
     }
 }
@@ -279,7 +281,9 @@ impl Faults {
 impl Access {
     fn check(self, faults: &mut Faults, secure_cookie: bool) -> AccessSettings {
         let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file.as_deref());
-        if let Some(Err(error)) = admin_password.as_ref().map(|p| crate::access::password::check(p.reveal())) {
+        if let Some(Err(error)) =
+            admin_password.as_ref().map(|p| crate::access::password::check(p.reveal(), crate::access::setup::ADMIN))
+        {
             faults.add("access.admin_password", error.to_string());
         }
         let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
@@ -294,6 +298,7 @@ impl Access {
             token_lifetime: faults.within("access.token_lifetime", self.token_lifetime, seconds(60), seconds(90 * DAY)),
             secure_cookie,
             monitoring_role: self.monitoring_role,
+            key_file: self.key_file,
         }
     }
 }
