@@ -39,6 +39,7 @@ use crate::{
 };
 
 pub mod act;
+pub mod alerts;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -49,6 +50,7 @@ pub mod events;
 pub mod history;
 pub mod integrations;
 pub mod logs;
+pub mod monitoring;
 pub mod named;
 pub mod parameters;
 pub mod query;
