@@ -60,6 +60,7 @@ pub mod resources;
 pub mod route;
 pub mod routes;
 pub mod series;
+pub mod visible;
 
 use route::{Answer, Bound, Least, Method, Route};
 
