@@ -211,7 +211,10 @@ async fn who_says_too_much_is_sent_away_and_the_rest_goes_on() {
         // The collector may hang up in the middle.
         drop(flood.0.send(Message::text(r#"{"message_type":"Heartbeat"}"#)).await);
     }
-    assert!(flood.hear().await.is_err());
+    // Warned once, at the eightieth message.
+    let warning = flood.hear().await.unwrap();
+    assert_eq!(warning["message_type"], "Warning", "{warning}");
+    assert_eq!(flood.hear().await, Err(Closed(Some(1008))));
     let mut huge = Browser::signed_in(&collector, "/api/monitoring/ws").await;
     huge.say(&json!({ "message_type": "Subscription", "payload": { "rooms": ["x".repeat(20_000)] } })).await;
     assert!(huge.hear().await.is_err());

@@ -12,6 +12,12 @@ mod door;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod live_resume;
+#[cfg(test)]
+mod live_rooms;
+#[cfg(test)]
+mod live_tenant;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod people;
