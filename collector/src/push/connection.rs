@@ -77,7 +77,8 @@ impl Connection {
             let Some(text) = self.text(&received)? else { continue };
             return match message::parse(text) {
                 Ok(message::Inbound::Auth { token }) => {
-                    let known = self.seat.push.0.access.person_by_token(&token);
+                    let access = self.seat.push.0.access.clone();
+                    let known = access.person_by_bearer(&token).await;
                     known.ok_or(End::Close(code::SIGN_IN, "this token is not accepted"))
                 }
                 Ok(_) | Err(_) => Err(End::Close(code::SIGN_IN, SAY_WHO)),
