@@ -46,8 +46,8 @@ const HANDSHAKE: u8 = 0x16;
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What somebody reads who speaks plain HTTP to the TLS port.
-const SPEAK_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 57\r\nConnection: close\r\n\r\n\
-                         This port speaks HTTPS: write https:// in the address.\r\n\r\n";
+const SPEAK_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 56\r\nConnection: close\r\n\r\n\
+                         This port speaks HTTPS: write https:// in the address.\r\n";
 
 /// What belongs to every connection.
 #[derive(Debug, Clone)]

@@ -10,8 +10,16 @@ mod api;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod jwt;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod oidc;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod tls;
