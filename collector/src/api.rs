@@ -34,6 +34,7 @@ use crate::{
     problem::Problem,
     pull::Pull,
     push::Push,
+    run::tls::Tls,
     self_watch::Own,
     service::Services,
 };
@@ -49,6 +50,7 @@ pub mod errors;
 pub mod events;
 pub mod history;
 pub mod integrations;
+pub mod keys;
 pub mod logs;
 pub mod monitoring;
 pub mod named;
@@ -97,6 +99,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.
     pub own: Own,
+    /// The collector's own TLS.
+    pub tls: Option<Tls>,
     /// When the process started, in milliseconds since the epoch.
     pub started_ms: i64,
 }

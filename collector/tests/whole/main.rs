@@ -10,6 +10,10 @@ mod api;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod jwt;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod live_resume;
@@ -22,6 +26,10 @@ mod matrix;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod tls;
