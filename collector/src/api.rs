@@ -41,6 +41,7 @@ use crate::{
 
 pub mod act;
 pub mod alerts;
+pub mod audit;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
