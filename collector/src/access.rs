@@ -172,7 +172,8 @@ impl Access {
         Some(AgentAuth { token_id: row.id, name: Arc::clone(&row.name), tenant, environment })
     }
 
-    fn state(&self) -> &State {
+    /// The accounts' file, for what writes lines of the audit log.
+    pub(crate) fn state(&self) -> &State {
         &self.0.state
     }
 

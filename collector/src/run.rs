@@ -180,6 +180,7 @@ impl Stages {
             ingest,
             access,
             act,
+            exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
             started_ms,
@@ -195,6 +196,7 @@ impl Stages {
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
         self.app.parts().act.close();
+        self.app.parts().exports.close();
         for task in &self.beating {
             task.abort();
         }
