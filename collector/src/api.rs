@@ -40,6 +40,7 @@ use crate::{
 };
 
 pub mod act;
+pub mod boards;
 pub mod checks;
 pub mod compare;
 pub mod completeness;

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod act;
 pub mod api;
+pub mod boards;
 pub mod cli;
 pub mod clock;
 pub mod config;

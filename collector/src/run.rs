@@ -21,6 +21,7 @@ use crate::{
     act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     pull::{self, Declared, Pull},

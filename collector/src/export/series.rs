@@ -58,13 +58,7 @@ impl Wanted {
     /// Names of the metrics and figures.
     #[must_use]
     pub fn metrics(&self) -> Vec<&str> {
-        let name = |part: &'_ Part| -> Option<&str> {
-            match part {
-                Part::Figure(figure) => Some(figure.name),
-                Part::Series { series, .. } => series.first().map(SeriesInfo::metric),
-            }
-        };
-        self.parts.iter().filter_map(name).collect()
+        self.parts.iter().filter_map(Part::metric).collect()
     }
 
     /// Columns of points.
@@ -92,6 +86,16 @@ pub enum Part {
     },
     /// A figure.
     Figure(&'static Figure),
+}
+
+impl Part {
+    /// Name of the metric or figure; none when nothing has it.
+    fn metric(&self) -> Option<&str> {
+        match self {
+            Self::Figure(figure) => Some(figure.name),
+            Self::Series { series, .. } => series.first().map(SeriesInfo::metric),
+        }
+    }
 }
 
 /// How a resource is told.
