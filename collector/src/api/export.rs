@@ -28,7 +28,7 @@ use crate::{
 mod given;
 mod records;
 
-pub use given::ExportBody;
+pub use given::{ExportBody, NumberOrText};
 
 /// When to ask again when there are too many exports, in seconds.
 const RETRY_AFTER_S: u64 = 10;

@@ -24,6 +24,13 @@ impl Grid {
         Self { step_ms, offset_ms, fine_ms: divisor(step_ms, offset_ms.rem_euclid(step_ms)) }
     }
 
+    /// One step from `from_ms` to `to_ms`, made of steps of `fine_ms`, of which both ends are multiples.
+    #[must_use]
+    pub fn whole(from_ms: i64, to_ms: i64, fine_ms: i64) -> Self {
+        let step_ms = (to_ms - from_ms).max(fine_ms);
+        Self { step_ms, offset_ms: (-from_ms).rem_euclid(step_ms), fine_ms }
+    }
+
     /// The start of the step in which an instant lies.
     #[must_use]
     pub fn start(&self, time_ms: i64) -> i64 {
@@ -144,6 +151,13 @@ mod tests {
         assert_eq!(grid(DAY_MS, "05:30").fine_ms(), HOUR_MS / 2);
         assert_eq!((grid(DAY_MS, "Z").fine_ms(), grid(HOUR_MS, "-03:00").fine_ms()), (DAY_MS, HOUR_MS));
         assert_eq!(grid(60_000, "05:30").fine_ms(), 60_000, "minutes are minutes everywhere");
+    }
+
+    #[test]
+    fn a_stretch_can_be_one_step() {
+        let day = Grid::whole(1_000 * 60_000, 1_540 * 60_000, 60_000);
+        assert_eq!((day.start(1_000 * 60_000), day.start(1_539 * 60_000), day.parts()), (1_000 * 60_000, 1_000 * 60_000, 540));
+        assert_eq!(day.start(1_540 * 60_000), 1_540 * 60_000);
     }
 
     #[test]

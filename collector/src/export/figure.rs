@@ -13,7 +13,8 @@ use farol_shared::{
 };
 use farol_store::{Across, Aggregate, Query, QueryError, RecordRange, ResourceId, Store};
 
-use super::{days::Grid, Zone};
+pub use super::days::Grid;
+use super::Zone;
 use crate::service::{derived, window};
 
 mod tenant;
@@ -101,6 +102,7 @@ pub const ALL: &[Figure] = &[
     figure("error_rate", "%", Made::Requests(|figures, _| figures.error_ratio().map(|ratio| ratio * 100.0))),
     figure("response_time_p50", "ms", Made::Requests(|figures, _| figures.quantile_s(0.50).map(|seconds| seconds * 1_000.0))),
     figure("response_time_p95", "ms", Made::Requests(|figures, _| figures.quantile_s(0.95).map(|seconds| seconds * 1_000.0))),
+    figure("response_time_p99", "ms", Made::Requests(|figures, _| figures.quantile_s(0.99).map(|seconds| seconds * 1_000.0))),
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
@@ -150,14 +152,22 @@ pub struct Teller {
     events: Option<TenantEvents>,
     /// What was told of the events of the newest stretch, so that several figures read them once.
     told: Option<((i64, i64), tenant::Steps)>,
+    /// The same of requests.
+    requested: Option<((i64, i64), BTreeMap<i64, window::Figures>)>,
 }
 
 impl Teller {
     /// Tells of a scope, in such steps.
     #[must_use]
     pub fn new(scope: Scope, step_ms: i64, zone: Zone) -> Self {
+        Self::with(scope, Grid::new(step_ms, zone))
+    }
+
+    /// Tells of a scope in such steps.
+    #[must_use]
+    pub fn with(scope: Scope, grid: Grid) -> Self {
         let events = scope.tenant.as_deref().map(TenantEvents::new);
-        Self { scope, grid: Grid::new(step_ms, zone), events, told: None }
+        Self { scope, grid, events, told: None, requested: None }
     }
 
     /// Where its steps begin.
@@ -251,10 +261,20 @@ impl Teller {
         Ok(percent(&mean(&catalog::CONTAINER_MEMORY_WORKING_SET, &[])?, &mean(&catalog::CONTAINER_MEMORY_LIMIT, &[])?))
     }
 
-    fn requests(&self, of: fn(&window::Figures, f64) -> Option<f64>, (from_ms, to_ms): (i64, i64)) -> Result<Points, QueryError> {
+    fn requests(&mut self, of: fn(&window::Figures, f64) -> Option<f64>, range: (i64, i64)) -> Result<Points, QueryError> {
         if self.grid.fine_ms() % REQUESTS_STEP_MS != 0 {
             return Ok(Points::new());
         }
+        if self.requested.as_ref().is_none_or(|(told, _)| *told != range) {
+            self.requested = Some((range, self.request_steps(range)?));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a step is far below 2^52 ms")]
+        let seconds = self.grid.step_ms as f64 / 1_000.0;
+        let steps = self.requested.iter().flat_map(|(_, steps)| steps);
+        Ok(steps.filter_map(|(time_ms, figures)| Some((*time_ms, of(figures, seconds)?))).collect())
+    }
+
+    fn request_steps(&self, (from_ms, to_ms): (i64, i64)) -> Result<BTreeMap<i64, window::Figures>, QueryError> {
         // A tenant's requests are told by the requests themselves, whoever served them.
         let resources = if self.scope.tenant.is_some() { Vec::new() } else { self.scope.resources.clone() };
         let range = RecordRange { from_ms, to_ms, resources, tenant: self.scope.tenant.clone() };
@@ -264,9 +284,7 @@ impl Teller {
             let figures = window::Figures::with(totals.count, totals.failed, durations, totals.sketch);
             steps.entry(self.grid.start(time_ms)).or_default().merge(&figures);
         }
-        #[expect(clippy::cast_precision_loss, reason = "a step is far below 2^52 ms")]
-        let seconds = self.grid.step_ms as f64 / 1_000.0;
-        Ok(steps.into_iter().filter_map(|(time_ms, figures)| Some((time_ms, of(&figures, seconds)?))).collect())
+        Ok(steps)
     }
 
     /// All series of a metric made one.

@@ -19,3 +19,9 @@ mod people;
 mod pull;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod boards;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod overview;

@@ -1,7 +1,7 @@
 //! The dashboard's figures, and history as files.
 
 use super::super::{
-    READ, export,
+    READ, export, figures, overview,
     route::{Answer, Method, Parameter, Route, does, get, optional, required, shape},
 };
 use crate::export::size;
@@ -23,7 +23,7 @@ const LAYOUT: Parameter =
     optional("layout", "`long`: a row a point (when absent); `wide`: a row an instant, a column a series.");
 const DECIMAL: Parameter = optional("decimal", "Decimal sign in CSV: `.` (when absent), or `,`, with which cells are separated by `;`.");
 const ZONE: Parameter = optional("zone", "Offset from UTC in which times are told and days begin: `-03:00`; UTC when absent.");
-const OFFSET: Parameter = optional("offset", "The same in minutes east of UTC, -840 to 840.");
+const OFFSET: Parameter = optional("offset", "By how many minutes local time is ahead of UTC, -840 to 840; 0 when absent.");
 const TENANT: Parameter = optional("tenant_id", "Only what belongs to this tenant.");
 const COMPARE: Parameter =
     optional("compare", "`previous` adds to each point the one a step before, and by what share it changed.");
@@ -55,6 +55,24 @@ const OF_RECORDS: &[Parameter] = &[
 const FILE: Answer = Answer::Files(&["text/csv", "application/json", "application/x-ndjson"]);
 
 pub(super) const ROWS: &[Route] = &[
+    get(
+        "/api/v1/dashboard/overview",
+        READ,
+        "How everything is: figures against yesterday, lights, services, integrations, the collector's own parts.",
+        &[TENANT, OFFSET],
+        Answer::Json(shape::<overview::Overview>),
+        serve!(overview::overview),
+    )
+    .filtered(),
+    get(
+        "/api/v1/dashboard/metrics",
+        READ,
+        "Figures by name over a period, of all or of one tenant.",
+        &[optional("period", "`1h`, `24h` (when absent), `7d` or `30d`."), TENANT],
+        Answer::Json(shape::<figures::FigureHistory>),
+        serve!(figures::metrics),
+    )
+    .filtered(),
     does(
         Method::Post,
         "/api/v1/dashboard/export",
