@@ -7,11 +7,11 @@ import { signal, useSignalEffect } from '@preact/signals';
 import { t } from './i18n/index';
 import * as feed from './live/feed';
 import { fleet } from './live/fleet';
-import { Setup, SignIn, Unreachable } from './pages/access';
+import { SignIn, Unreachable, useLater } from './pages/access';
 import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
-import { PAGES } from './shell/pages';
+import { pageAt } from './shell/pages';
 import { lightClass, Shell } from './shell/shell';
 import { path } from './state/route';
 import { ask, session } from './state/session';
@@ -28,6 +28,7 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/cache': async () => (await import('./pages/cache')).CachePage,
   '/queues': async () => (await import('./pages/queues')).QueuesPage,
   '/uptime': async () => (await import('./pages/uptime')).UptimePage,
+  '/settings': async () => (await import('./settings/page')).SettingsPage,
   '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
@@ -50,7 +51,7 @@ function LazyPage({ name, id }: { name: string; id: number }) {
   useEffect(() => void load(name), [name]);
   const Found = pages.value.get(name);
   if (Found === undefined || Found === 'failed') {
-    const word = PAGES.find((page) => page.path === name)?.word;
+    const word = pageAt(name)?.word;
     return (
       <Shell title={word === undefined ? t.value.loading : t.value[word]} ranges="any">
         {Found === 'failed' ? (
@@ -78,6 +79,7 @@ function Page() {
   if (here === '/') return <Overview />;
   const id = resourceId();
   if (id !== null) return <LazyPage name="/resource" id={id} />;
+  if (here.startsWith('/settings/')) return <LazyPage name="/settings" id={0} />;
   return here !== '/resource' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
 }
 
@@ -85,9 +87,12 @@ function Page() {
 function title(): string {
   const id = resourceId();
   if (id !== null) return fleet.value.get(id)?.row.value.name ?? '';
-  const word = PAGES.find((page) => page.path === path.value)?.word;
+  const word = pageAt(path.value)?.word;
   return word === undefined ? '' : t.value[word];
 }
+
+/** Addresses of signing in; who is in already gets the overview there. */
+const ENTRANCES = ['/setup', '/sign-in', '/login'];
 
 function SignedIn() {
   useEffect(() => {
@@ -109,7 +114,15 @@ function SignedIn() {
     const name = title();
     document.title = name === '' ? 'Farol' : `${name} · Farol`;
   });
-  return path.value === '/setup' || path.value === '/sign-in' ? <Overview /> : <Page />;
+  return ENTRANCES.includes(path.value) ? <Overview /> : <Page />;
+}
+
+const SETUP = () => import('./pages/setup');
+
+function LateSetup() {
+  const { part, isLost } = useLater(true, SETUP);
+  if (isLost) return <Unreachable />;
+  return part && <part.Setup />;
 }
 
 export function App() {
@@ -121,7 +134,7 @@ export function App() {
     case 'unreachable':
       return <Unreachable />;
     case 'out':
-      return now.setupRequired || path.value === '/setup' ? <Setup /> : <SignIn />;
+      return now.setupRequired || path.value === '/setup' ? <LateSetup /> : <SignIn />;
     case 'in':
       return <SignedIn />;
   }

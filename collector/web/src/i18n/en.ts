@@ -35,6 +35,7 @@ export const en: Catalog = {
   notFoundText: 'This address leads to nothing that Farol knows.',
   toOverview: 'Go to the overview',
   loading: 'Loading…',
+  settings: 'Settings',
   retry: 'Retry now',
   none: '—',
 
@@ -101,12 +102,6 @@ export const en: Catalog = {
   failed: (detail) => `The collector refused: ${detail}`,
   collectorUp: 'Collector up',
   collectorDown: 'Collector does not answer',
-  setupTitle: 'First administrator',
-  setupText: 'Create the account that administers this collector.',
-  setupToken: 'Invitation code',
-  setupTokenHint: 'The collector prints a one-time link in its terminal; the code is at its end.',
-  setupButton: 'Create account and sign in',
-  setupNeeded: 'This collector has no administrator yet. Open the link that it printed in its terminal.',
 
   range: 'Time range',
   rangeType: 'Type a range',

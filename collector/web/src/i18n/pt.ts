@@ -36,6 +36,7 @@ export const pt = {
   notFoundText: 'Este endereço não leva a nada que o Farol conheça.',
   toOverview: 'Ir para a visão geral',
   loading: 'Carregando…',
+  settings: 'Configurações',
   retry: 'Tentar agora',
   none: '—',
 
@@ -105,12 +106,6 @@ export const pt = {
   failed: (detail: string) => `O coletor recusou: ${detail}`,
   collectorUp: 'Coletor no ar',
   collectorDown: 'Coletor não responde',
-  setupTitle: 'Primeiro administrador',
-  setupText: 'Crie a conta que administra este coletor.',
-  setupToken: 'Código do convite',
-  setupTokenHint: 'O coletor escreve no terminal um link que só vale uma vez; o código está no fim dele.',
-  setupButton: 'Criar conta e entrar',
-  setupNeeded: 'Este coletor ainda não tem administrador. Abra o link que ele escreveu no terminal.',
 
   // Time range
   range: 'Período',

@@ -1,4 +1,4 @@
-// Signing in, and creating the first administrator from the one-time link.
+// Signing in. What few need (second factor, providers, the first administrator) comes when it is needed.
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -7,9 +7,11 @@ import { api, ApiError } from '../api/client';
 import { span } from '../i18n/format';
 import { t } from '../i18n/index';
 import { LanguageSwitch } from '../shell/shell';
-import { go, param, route } from '../state/route';
-import { ask, entered, session, version } from '../state/session';
+import { param } from '../state/route';
+import { ask as askAgain, entered, providers, session, version } from '../state/session';
 import { Icon, Mark } from '../ui/icon';
+
+const MORE = () => import('./access-more');
 
 /** What went wrong, in the reader's words. */
 export function failureText(error: unknown): string {
@@ -21,7 +23,7 @@ export function failureText(error: unknown): string {
   return m.failed(error.detail);
 }
 
-function Frame({ title, text, children }: { title: string; text: string; children: ComponentChildren }) {
+export function Frame({ title, text, children }: { title: string; text: string; children: ComponentChildren }) {
   const m = t.value;
   const isUp = session.value.state !== 'unreachable';
   return (
@@ -55,11 +57,24 @@ interface FieldProps {
   type?: 'text' | 'password';
   autocomplete: string;
   hint?: string;
+  inputmode?: 'numeric' | 'text';
   isBad: boolean;
   isFirst?: boolean;
 }
 
-function Field({ id, label, value, onInput, type = 'text', autocomplete, hint, isBad, isFirst = false }: FieldProps) {
+export function Field(props: FieldProps) {
+  const {
+    id,
+    label,
+    value,
+    onInput,
+    type = 'text',
+    autocomplete,
+    hint,
+    inputmode = 'text',
+    isBad,
+    isFirst = false,
+  } = props;
   const m = t.value;
   const [isShown, show] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -77,6 +92,7 @@ function Field({ id, label, value, onInput, type = 'text', autocomplete, hint, i
           {...(isShown || type === 'text' ? { type: 'text' as const } : { type: 'password' as const })}
           autocomplete={autocomplete}
           autocapitalize="none"
+          inputmode={inputmode}
           spellcheck={false}
           required
           value={value}
@@ -105,7 +121,7 @@ function Field({ id, label, value, onInput, type = 'text', autocomplete, hint, i
   );
 }
 
-function Failure({ text }: { text: string | null }) {
+export function Failure({ text }: { text: string | null }) {
   return (
     <div role="alert">
       {text !== null && (
@@ -119,7 +135,7 @@ function Failure({ text }: { text: string | null }) {
 }
 
 /** One form at a time is sent; its failure stands above the fields. */
-function useSending(send: () => Promise<void>) {
+export function useSending(send: () => Promise<void>) {
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
   const submit = async (event: Event) => {
@@ -135,102 +151,95 @@ function useSending(send: () => Promise<void>) {
       setBusy(false);
     }
   };
-  return { isBusy, failure, submit };
+  return { isBusy, failure, submit, forget: () => setFailure(null) };
+}
+
+/** A part of the page that is fetched when it is wanted; `isLost` when it could not be. */
+export function useLater<T>(isWanted: boolean, load: () => Promise<T>): { part: T | null; isLost: boolean } {
+  const [part, found] = useState<T | null>(null);
+  const [isLost, lose] = useState(false);
+  useEffect(() => {
+    if (isWanted && part === null)
+      load().then(
+        (loaded) => found(() => loaded),
+        () => lose(true),
+      );
+  }, [isWanted]);
+  return { part, isLost };
 }
 
 export function SignIn() {
   const m = t.value;
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
-  const { isBusy, failure, submit } = useSending(async () => {
-    const { user } = await api.login(username, password);
-    entered(user);
+  const [code, setCode] = useState('');
+  const [isAsked, ask] = useState(false);
+  const sent = useRef('');
+  const fault = param('fault');
+  const { part: more, isLost } = useLater(isAsked || fault !== null || providers.value.length > 0, MORE);
+  const { isBusy, failure, submit, forget } = useSending(async () => {
+    try {
+      sent.current = code.replace(/\s/g, '');
+      const { user } = await api.login(username, password, isAsked ? sent.current : undefined);
+      entered(user);
+    } catch (error) {
+      const word = error instanceof ApiError ? error.code : null;
+      if (word !== 'second_factor_required') {
+        setCode('');
+        if (word !== 'second_factor_wrong' && error instanceof ApiError && error.status === 401) ask(false);
+        throw error;
+      }
+      ask(true);
+    }
   });
   const isBad = failure instanceof ApiError && failure.status === 401;
+  const back = () => {
+    ask(false);
+    setCode('');
+    forget();
+  };
   return (
     <Frame title={m.signIn} text={m.signInText}>
       <form onSubmit={submit}>
-        <Failure text={failure === null ? null : failureText(failure)} />
-        <Field
-          id="username"
-          label={m.username}
-          value={username}
-          onInput={setUsername}
-          autocomplete="username"
-          isBad={isBad}
-          isFirst
+        <Failure
+          text={
+            isLost && isAsked
+              ? m.unreachable
+              : failure === null
+                ? null
+                : (more?.codeFault(failure, sent.current) ?? failureText(failure))
+          }
         />
-        <Field
-          id="password"
-          label={m.password}
-          type="password"
-          value={password}
-          onInput={setPassword}
-          autocomplete="current-password"
-          isBad={isBad}
-        />
+        {more && fault !== null && failure === null && <more.Fault code={fault} />}
+        {isAsked ? (
+          more && <more.Code username={username} code={code} onInput={setCode} isBad={isBad} />
+        ) : (
+          <>
+            <Field
+              id="username"
+              label={m.username}
+              value={username}
+              onInput={setUsername}
+              autocomplete="username"
+              isBad={isBad}
+              isFirst
+            />
+            <Field
+              id="password"
+              label={m.password}
+              type="password"
+              value={password}
+              onInput={setPassword}
+              autocomplete="current-password"
+              isBad={isBad}
+            />
+          </>
+        )}
         <button class="btn pri lg" disabled={isBusy} aria-busy={isBusy}>
           {m.signIn}
         </button>
       </form>
-    </Frame>
-  );
-}
-
-export function Setup() {
-  const m = t.value;
-  const given = param('token') ?? '';
-  const [token, setToken] = useState(given);
-  const [username, setUsername] = useState('');
-  const [password, setPassword] = useState('');
-  useEffect(() => setToken(given), [given]);
-  const { isBusy, failure, submit } = useSending(async () => {
-    const { user } = await api.setup(token.trim(), username, password);
-    // The token leaves the address before anything else is asked for.
-    history.replaceState(null, '', '#/');
-    go('/');
-    route.value = { path: '/', params: new URLSearchParams() };
-    entered(user);
-  });
-  const text = failure instanceof ApiError && failure.status === 401 ? m.failed(failure.detail) : failureText(failure);
-  return (
-    <Frame title={m.setupTitle} text={given === '' ? m.setupNeeded : m.setupText}>
-      <form onSubmit={submit}>
-        <Failure text={failure === null ? null : text} />
-        {given === '' && (
-          <Field
-            id="token"
-            label={m.setupToken}
-            value={token}
-            onInput={setToken}
-            autocomplete="off"
-            hint={m.setupTokenHint}
-            isBad={false}
-            isFirst
-          />
-        )}
-        <Field
-          id="username"
-          label={m.username}
-          value={username}
-          onInput={setUsername}
-          autocomplete="username"
-          isBad={false}
-          isFirst={given !== ''}
-        />
-        <Field
-          id="password"
-          label={m.password}
-          type="password"
-          value={password}
-          onInput={setPassword}
-          autocomplete="new-password"
-          isBad={false}
-        />
-        <button class="btn pri lg" disabled={isBusy} aria-busy={isBusy}>
-          {m.setupButton}
-        </button>
-      </form>
+      {more && (isAsked ? <more.Back onClick={back} /> : <more.Providers />)}
     </Frame>
   );
 }
@@ -239,12 +248,12 @@ export function Setup() {
 export function Unreachable() {
   const m = t.value;
   useEffect(() => {
-    const timer = setInterval(() => void ask(), 3_000);
+    const timer = setInterval(() => void askAgain(), 3_000);
     return () => clearInterval(timer);
   }, []);
   return (
     <Frame title={m.collectorDown} text={m.unreachable}>
-      <button class="btn lg" onClick={() => void ask()}>
+      <button class="btn lg" onClick={() => void askAgain()}>
         <Icon name="refresh" />
         {m.retry}
       </button>

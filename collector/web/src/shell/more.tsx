@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
+import { role, roleWord } from '../state/roles';
 import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
@@ -28,7 +29,7 @@ export function MorePanel() {
       </header>
       <div class="mb">
         <p class="sub">
-          {who?.role}
+          {roleWord(role())}
           {version.value !== null && ` · Farol v${version.value}`}
         </p>
         <nav class="nav more-nav" aria-label={m.more}>

@@ -5,7 +5,17 @@ import type { IconName } from '../ui/icon';
 export interface PageRow {
   path: string;
   icon: IconName;
-  word: 'overview' | 'requests' | 'errors' | 'cache' | 'queues' | 'uptime' | 'events' | 'health' | 'integrations';
+  word:
+    | 'overview'
+    | 'requests'
+    | 'errors'
+    | 'cache'
+    | 'queues'
+    | 'uptime'
+    | 'events'
+    | 'health'
+    | 'integrations'
+    | 'settings';
   /** The single key that leads there. */
   key: string;
   /** Whether it has a place in the phone's tab bar. */
@@ -24,4 +34,10 @@ export const PAGES: readonly PageRow[] = [
   { path: '/events', icon: 'list', word: 'events', key: 'n', isTab: false },
   { path: '/health', icon: 'heart', word: 'health', key: 'h', isTab: true },
   { path: '/integrations', icon: 'plug', word: 'integrations', key: 'i', isTab: false, isFoot: true },
+  { path: '/settings', icon: 'unit', word: 'settings', key: ',', isTab: false, isFoot: true },
 ];
+
+/** The page of an address; one with parts of its own is named by the first. */
+export function pageAt(path: string): PageRow | undefined {
+  return PAGES.find((page) => page.path === path || (page.path === '/settings' && path.startsWith('/settings/')));
+}

@@ -6,6 +6,7 @@ import { computed } from '@preact/signals';
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
+import { role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
@@ -16,7 +17,7 @@ import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
 import { isSheetOpen, Keys } from './keys';
 import { isMoreOpen, MorePanel } from './more';
-import { PAGES, type PageRow } from './pages';
+import { pageAt, PAGES, type PageRow } from './pages';
 import { isSearchOpen, Search } from './search';
 import { contact, TopBar } from './top-bar';
 
@@ -46,7 +47,7 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 
 function PageLink({ page }: { page: PageRow }) {
   return (
-    <a href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+    <a href={href(page.path)} aria-current={pageAt(path.value) === page ? 'page' : undefined}>
       <Icon name={page.icon} />
       <span class="ell">{t.value[page.word]}</span>
     </a>
@@ -99,7 +100,7 @@ function Sidebar() {
         ))}
       </nav>
       <div class="side-foot">
-        <nav class="nav foot-nav" aria-label={m.integrations}>
+        <nav class="nav foot-nav" aria-label={m.settings}>
           {PAGES.filter((page) => page.isFoot === true).map((page) => (
             <PageLink key={page.path} page={page} />
           ))}
@@ -120,18 +121,18 @@ function Sidebar() {
           </button>
         </div>
         {who && (
-          <div class="me">
+          <a class="me plain" href={href('/settings/account')}>
             <span class="avatar" aria-hidden="true">
               {who.username.slice(0, 2).toUpperCase()}
             </span>
             <span class="grow">
               <b class="ell">{who.username}</b>
               <small>
-                {who.role}
+                {roleWord(role())}
                 {version.value !== null && ` · v${version.value}`}
               </small>
             </span>
-          </div>
+          </a>
         )}
       </div>
     </aside>

@@ -1,0 +1,28 @@
+// Brazilian Portuguese, what signing in says beyond name and password; loaded when it is needed.
+
+export const ptAccess = {
+  or: 'ou',
+  enterWith: (title: string) => `Entrar com ${title}`,
+  codeText: (name: string) => `Segundo fator de ${name}`,
+  code: 'Código do aplicativo autenticador',
+  codeHint: 'Seis dígitos, que mudam a cada 30 segundos.',
+  recovery: 'Código de recuperação',
+  recoveryHint: 'Um dos dez que foram guardados; cada um serve uma vez.',
+  useRecovery: 'Usar um código de recuperação',
+  useCode: 'Usar o aplicativo autenticador',
+  codeWrong: 'Este código não vale. Confira o relógio do celular e digite o código atual.',
+  recoveryWrong: 'Este código de recuperação não vale ou já foi usado.',
+  back: 'Voltar',
+  faultRefused: 'O provedor não confirmou a entrada. Tente de novo ou entre com usuário e senha.',
+  faultExpired: 'A entrada levou tempo demais e expirou. Comece de novo.',
+  faultRole: 'Sua conta do provedor não tem papel no Farol. Peça a um superadministrador.',
+  faultFailed: 'A resposta do provedor não pôde ser conferida. Avise quem administra o Farol.',
+  faultUnreachable: 'O provedor não respondeu ao coletor. Tente de novo em instantes.',
+  faultOther: (code: string) => `A entrada pelo provedor falhou (${code}).`,
+  setupTitle: 'Primeiro administrador',
+  setupText: 'Crie a conta que administra este coletor.',
+  setupToken: 'Código do convite',
+  setupTokenHint: 'O coletor escreve no terminal um link que só vale uma vez; o código está no fim dele.',
+  setupButton: 'Criar conta e entrar',
+  setupNeeded: 'Este coletor ainda não tem administrador. Abra o link que ele escreveu no terminal.',
+};
