@@ -1,13 +1,13 @@
 // Chooses the page: by the session first, then by the address.
 
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { signal, useSignalEffect } from '@preact/signals';
 
 import { t } from './i18n/index';
 import * as feed from './live/feed';
 import { fleet } from './live/fleet';
-import { SignIn, Unreachable, useLater } from './pages/access';
+import { Unreachable } from './pages/entrance';
 import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
@@ -117,12 +117,16 @@ function SignedIn() {
   return ENTRANCES.includes(path.value) ? <Overview /> : <Page />;
 }
 
-const SETUP = () => import('./pages/setup');
+type Access = typeof import('./pages/access');
 
-function LateSetup() {
-  const { part, isLost } = useLater(true, SETUP);
-  if (isLost) return <Unreachable />;
-  return part && <part.Setup />;
+/** Signing in is fetched by those who are out; nobody else waits for it. */
+function Out({ isNew }: { isNew: boolean }) {
+  const [access, found] = useState<Access | 'failed' | null>(null);
+  useEffect(() => {
+    import('./pages/access').then(found, () => found('failed'));
+  }, []);
+  if (access === 'failed') return <Unreachable />;
+  return access && (isNew ? <access.Setup /> : <access.SignIn />);
 }
 
 export function App() {
@@ -134,7 +138,7 @@ export function App() {
     case 'unreachable':
       return <Unreachable />;
     case 'out':
-      return now.setupRequired || path.value === '/setup' ? <LateSetup /> : <SignIn />;
+      return <Out isNew={now.setupRequired || path.value === '/setup'} />;
     case 'in':
       return <SignedIn />;
   }

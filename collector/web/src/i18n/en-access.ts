@@ -1,9 +1,17 @@
-// English, what signing in says beyond name and password; loaded when it is needed.
+// English, signing in; loaded by those who are out.
 
 import type { Words } from './catalog';
 import type { ptAccess } from './pt-access';
 
 export const enAccess: Words<typeof ptAccess> = {
+  signIn: 'Sign in',
+  signInText: 'Dashboard of the Farol collector',
+  username: 'Username',
+  password: 'Password',
+  showPassword: 'Show password',
+  hidePassword: 'Hide password',
+  badLogin: 'Username or password do not match.',
+  tooManyTries: (wait) => `Too many attempts. Wait ${wait}.`,
   or: 'or',
   enterWith: (title) => `Sign in with ${title}`,
   codeText: (name) => `Second factor of ${name}`,

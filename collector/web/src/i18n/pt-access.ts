@@ -1,6 +1,14 @@
-// Brazilian Portuguese, what signing in says beyond name and password; loaded when it is needed.
+// Brazilian Portuguese, signing in; loaded by those who are out.
 
 export const ptAccess = {
+  signIn: 'Entrar',
+  signInText: 'Painel do coletor Farol',
+  username: 'Usuário',
+  password: 'Senha',
+  showPassword: 'Mostrar senha',
+  hidePassword: 'Esconder senha',
+  badLogin: 'Usuário ou senha não conferem.',
+  tooManyTries: (wait: string) => `Tentativas demais. Espere ${wait}.`,
   or: 'ou',
   enterWith: (title: string) => `Entrar com ${title}`,
   codeText: (name: string) => `Segundo fator de ${name}`,

@@ -94,14 +94,6 @@ export const pt = {
   staleFor: (span: string) => `parado há ${span}`,
 
   // Sign in
-  signIn: 'Entrar',
-  signInText: 'Painel do coletor Farol',
-  username: 'Usuário',
-  password: 'Senha',
-  showPassword: 'Mostrar senha',
-  hidePassword: 'Esconder senha',
-  badLogin: 'Usuário ou senha não conferem.',
-  tooManyTries: (wait: string) => `Tentativas demais. Espere ${wait}.`,
   unreachable: 'O coletor não respondeu. Veja se ele está no ar e tente de novo.',
   failed: (detail: string) => `O coletor recusou: ${detail}`,
   collectorUp: 'Coletor no ar',

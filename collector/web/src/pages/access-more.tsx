@@ -6,7 +6,7 @@ import { address, ApiError } from '../api/client';
 import { access } from '../i18n/access';
 import { providers } from '../state/session';
 import { Icon } from '../ui/icon';
-import { Field } from './access';
+import { Field } from './access-form';
 import '../css/access.css';
 
 /** A code that an authenticator app shows; anything else that was typed is a recovery code. */

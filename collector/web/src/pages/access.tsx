@@ -1,182 +1,25 @@
-// Signing in. What few need (second factor, providers, the first administrator) comes when it is needed.
+// Signing in, by name and password, with a second factor or through a provider. A chunk of its own, for those who are out.
 
-import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 
 import { api, ApiError } from '../api/client';
-import { span } from '../i18n/format';
-import { t } from '../i18n/index';
-import { LanguageSwitch } from '../shell/shell';
+import { access } from '../i18n/access';
 import { param } from '../state/route';
-import { ask as askAgain, entered, providers, session, version } from '../state/session';
-import { Icon, Mark } from '../ui/icon';
+import { entered } from '../state/session';
+import { Back, Code, codeFault, Fault, Providers } from './access-more';
+import { Failure, failureText, Field, useSending } from './access-form';
+import { Frame } from './entrance';
 
-const MORE = () => import('./access-more');
-
-/** What went wrong, in the reader's words. */
-export function failureText(error: unknown): string {
-  const m = t.value;
-  if (!(error instanceof ApiError)) return m.unreachable;
-  if (error.status === 0 || error.status >= 502) return m.unreachable;
-  if (error.status === 401) return m.badLogin;
-  if (error.status === 429) return m.tooManyTries(span((error.retryAfter ?? 60) * 1000));
-  return m.failed(error.detail);
-}
-
-export function Frame({ title, text, children }: { title: string; text: string; children: ComponentChildren }) {
-  const m = t.value;
-  const isUp = session.value.state !== 'unreachable';
-  return (
-    <main class="login">
-      <div class="lcard">
-        <div class={`row lbrand ${isUp ? 'ok' : 'unk'}`}>
-          <Mark size={30} />
-          <b>Farol</b>
-        </div>
-        <h1>{title}</h1>
-        <p class="muted">{text}</p>
-        {children}
-      </div>
-      <div class="row lfoot">
-        <span class="row">
-          <span class={`led ${isUp ? 'ok' : 'crit'}`} />
-          {isUp ? m.collectorUp : m.collectorDown}
-          {version.value !== null && ` · v${version.value}`}
-        </span>
-        <LanguageSwitch />
-      </div>
-    </main>
-  );
-}
-
-interface FieldProps {
-  id: string;
-  label: string;
-  value: string;
-  onInput: (value: string) => void;
-  type?: 'text' | 'password';
-  autocomplete: string;
-  hint?: string;
-  inputmode?: 'numeric' | 'text';
-  isBad: boolean;
-  isFirst?: boolean;
-}
-
-export function Field(props: FieldProps) {
-  const {
-    id,
-    label,
-    value,
-    onInput,
-    type = 'text',
-    autocomplete,
-    hint,
-    inputmode = 'text',
-    isBad,
-    isFirst = false,
-  } = props;
-  const m = t.value;
-  const [isShown, show] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (isFirst) input.current?.focus();
-  }, []);
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <span class={`in big ${isBad ? 'bad' : ''}`}>
-        <input
-          ref={input}
-          id={id}
-          name={id}
-          {...(isShown || type === 'text' ? { type: 'text' as const } : { type: 'password' as const })}
-          autocomplete={autocomplete}
-          autocapitalize="none"
-          inputmode={inputmode}
-          spellcheck={false}
-          required
-          value={value}
-          aria-invalid={isBad}
-          aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-          onInput={(event) => onInput(event.currentTarget.value)}
-        />
-        {type === 'password' && (
-          <button
-            type="button"
-            class="btn-icon"
-            aria-label={isShown ? m.hidePassword : m.showPassword}
-            aria-pressed={isShown}
-            onClick={() => show(!isShown)}
-          >
-            <Icon name="eye" />
-          </button>
-        )}
-      </span>
-      {hint !== undefined && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-    </div>
-  );
-}
-
-export function Failure({ text }: { text: string | null }) {
-  return (
-    <div role="alert">
-      {text !== null && (
-        <div class="note crit">
-          <Icon name="crit" />
-          <span>{text}</span>
-        </div>
-      )}
-    </div>
-  );
-}
-
-/** One form at a time is sent; its failure stands above the fields. */
-export function useSending(send: () => Promise<void>) {
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (isBusy) return;
-    setBusy(true);
-    setFailure(null);
-    try {
-      await send();
-    } catch (error) {
-      setFailure(error);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { isBusy, failure, submit, forget: () => setFailure(null) };
-}
-
-/** A part of the page that is fetched when it is wanted; `isLost` when it could not be. */
-export function useLater<T>(isWanted: boolean, load: () => Promise<T>): { part: T | null; isLost: boolean } {
-  const [part, found] = useState<T | null>(null);
-  const [isLost, lose] = useState(false);
-  useEffect(() => {
-    if (isWanted && part === null)
-      load().then(
-        (loaded) => found(() => loaded),
-        () => lose(true),
-      );
-  }, [isWanted]);
-  return { part, isLost };
-}
+export { Setup } from './setup';
 
 export function SignIn() {
-  const m = t.value;
+  const w = access.value;
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
   const [isAsked, ask] = useState(false);
   const sent = useRef('');
   const fault = param('fault');
-  const { part: more, isLost } = useLater(isAsked || fault !== null || providers.value.length > 0, MORE);
   const { isBusy, failure, submit, forget } = useSending(async () => {
     try {
       sent.current = code.replace(/\s/g, '');
@@ -199,25 +42,17 @@ export function SignIn() {
     forget();
   };
   return (
-    <Frame title={m.signIn} text={m.signInText}>
+    <Frame title={w.signIn} text={w.signInText}>
       <form onSubmit={submit}>
-        <Failure
-          text={
-            isLost && isAsked
-              ? m.unreachable
-              : failure === null
-                ? null
-                : (more?.codeFault(failure, sent.current) ?? failureText(failure))
-          }
-        />
-        {more && fault !== null && failure === null && <more.Fault code={fault} />}
+        <Failure text={failure === null ? null : (codeFault(failure, sent.current) ?? failureText(failure))} />
+        {fault !== null && failure === null && <Fault code={fault} />}
         {isAsked ? (
-          more && <more.Code username={username} code={code} onInput={setCode} isBad={isBad} />
+          <Code username={username} code={code} onInput={setCode} isBad={isBad} />
         ) : (
           <>
             <Field
               id="username"
-              label={m.username}
+              label={w.username}
               value={username}
               onInput={setUsername}
               autocomplete="username"
@@ -226,7 +61,7 @@ export function SignIn() {
             />
             <Field
               id="password"
-              label={m.password}
+              label={w.password}
               type="password"
               value={password}
               onInput={setPassword}
@@ -236,27 +71,10 @@ export function SignIn() {
           </>
         )}
         <button class="btn pri lg" disabled={isBusy} aria-busy={isBusy}>
-          {m.signIn}
+          {w.signIn}
         </button>
       </form>
-      {more && (isAsked ? <more.Back onClick={back} /> : <more.Providers />)}
-    </Frame>
-  );
-}
-
-/** The collector does not answer at all: tries again by itself every few seconds. */
-export function Unreachable() {
-  const m = t.value;
-  useEffect(() => {
-    const timer = setInterval(() => void askAgain(), 3_000);
-    return () => clearInterval(timer);
-  }, []);
-  return (
-    <Frame title={m.collectorDown} text={m.unreachable}>
-      <button class="btn lg" onClick={() => void askAgain()}>
-        <Icon name="refresh" />
-        {m.retry}
-      </button>
+      {isAsked ? <Back onClick={back} /> : <Providers />}
     </Frame>
   );
 }

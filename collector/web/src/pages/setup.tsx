@@ -7,7 +7,8 @@ import { access } from '../i18n/access';
 import { t } from '../i18n/index';
 import { go, param, route } from '../state/route';
 import { entered } from '../state/session';
-import { Failure, failureText, Field, Frame, useSending } from './access';
+import { Failure, failureText, Field, useSending } from './access-form';
+import { Frame } from './entrance';
 
 export function Setup() {
   const m = t.value;
@@ -44,7 +45,7 @@ export function Setup() {
         )}
         <Field
           id="username"
-          label={m.username}
+          label={w.username}
           value={username}
           onInput={setUsername}
           autocomplete="username"
@@ -53,7 +54,7 @@ export function Setup() {
         />
         <Field
           id="password"
-          label={m.password}
+          label={w.password}
           type="password"
           value={password}
           onInput={setPassword}
