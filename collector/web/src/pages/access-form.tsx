@@ -97,7 +97,7 @@ export function Failure({ text }: { text: string | null }) {
       {text !== null && (
         <div class="note crit">
           <Icon name="crit" />
-          <span>{text}</span>
+          <span class="grow">{text}</span>
         </div>
       )}
     </div>

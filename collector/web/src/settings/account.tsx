@@ -247,7 +247,7 @@ function Sessions({ version }: { version: number }) {
     >
       {(rows) => (
         <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(title)}>
-          <table class="tbl end stacked">
+          <table class="tbl end stacked set-list">
             <thead>
               <tr>
                 <th scope="col">{title}</th>

@@ -130,7 +130,7 @@ function Table({ rows, isAll, onRevoke }: TableProps) {
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(m.apiTitle)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{m.tokenName}</th>

@@ -1,6 +1,7 @@
 // The settings: one page of parts, each with an address of its own.
 
 import type { FunctionComponent } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 
 import { account, type Me } from '../api/access';
 import { t } from '../i18n/index';
@@ -35,8 +36,13 @@ const TABS: readonly Tab[] = [
 
 function Tabs({ chosen }: { chosen: Tab }) {
   const m = s.value;
+  const row = useRef<HTMLElement>(null);
+  // On a phone not all of them have room.
+  useEffect(() => {
+    row.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
   return (
-    <nav class="set-tabs" aria-label={m.tabs}>
+    <nav ref={row} class="set-tabs" aria-label={m.tabs}>
       {TABS.filter(({ least }) => may(least)).map((tab) => (
         <a key={tab.name} href={href(`/settings/${tab.name}`)} aria-current={tab === chosen ? 'page' : undefined}>
           {m[tab.word]}

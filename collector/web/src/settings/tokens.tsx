@@ -186,7 +186,7 @@ function AgentTable({ rows, onRevoke }: { rows: readonly AgentToken[]; onRevoke:
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(m.agentTitle)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{m.tokenName}</th>
