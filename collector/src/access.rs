@@ -21,10 +21,13 @@ use crate::{
 
 pub mod audit;
 pub mod extract;
+mod issuer;
 pub mod jwt;
 mod limiter;
+pub mod oidc;
 pub mod origin;
 pub mod password;
+pub mod proxy;
 pub mod role;
 pub mod routes;
 pub mod session;
@@ -32,6 +35,8 @@ pub mod setup;
 pub mod token;
 pub mod view;
 
+pub(crate) use issuer::fetch::is_safe as is_safe_address;
+pub use issuer::{fetch::FetchError, standing::ClaimMap};
 pub use extract::{AgentAuth, Credential, Person, SocketPerson};
 pub use role::Role;
 pub use view::View;
@@ -53,6 +58,8 @@ struct Inner {
     /// The token that the configuration allows, as its fingerprint.
     configured_token: Option<Fingerprint>,
     signer: jwt::Signer,
+    issuers: issuer::Issuers,
+    oidc: oidc::Oidc,
     hasher: Hasher,
     limiter: Limiter,
 }
@@ -66,6 +73,9 @@ pub enum AccessError {
     /// A password cannot be used.
     #[error("using the password of the configuration")]
     Password(#[from] password::PasswordError),
+    /// Providers of sign-in cannot be asked.
+    #[error("preparing sign-in from elsewhere")]
+    Elsewhere(#[from] FetchError),
     /// The system gives no random numbers.
     #[error("getting random numbers from the system")]
     Random(#[source] getrandom::Error),
@@ -108,6 +118,8 @@ impl Access {
         let configured_token = settings.agent_token.as_ref().map(|token| Fingerprint::of(token.reveal()));
         let access = Self(Arc::new(Inner {
             signer: jwt::Signer::new(&key),
+            issuers: issuer::Issuers::start(&settings.issuers)?,
+            oidc: oidc::Oidc::new(&settings.oidc, public_url)?,
             public_origin: public_url.and_then(origin::of_url),
             configured_token,
             hasher,
@@ -126,13 +138,29 @@ impl Access {
         !self.0.state.now().has_administrator()
     }
 
-    /// The person behind a bearer token of `POST /api/auth/login`, as a WebSocket's `Auth` message brings it.
+    /// The person behind a bearer token: of `POST /api/auth/login`, or of an application whose keys are known.
     #[must_use]
     pub fn person_by_token(&self, token: &str) -> Option<Person> {
         let now_ms = self.0.clock.now_ms();
-        let claims = self.0.signer.verify(token, now_ms)?;
-        let person = session::by_key(self, claims.session, now_ms)?;
-        (*person.username == *claims.subject).then_some(person)
+        if let Some(claims) = self.0.signer.verify(token, now_ms) {
+            let person = session::by_key(self, claims.session, now_ms)?;
+            return (*person.username == *claims.subject).then_some(person);
+        }
+        self.0.issuers.person(token, now_ms)
+    }
+
+    /// The same, asking an application's published keys again when the token is signed with one that is not known yet.
+    pub async fn person_by_bearer(&self, token: &str) -> Option<Person> {
+        match self.person_by_token(token) {
+            None if self.0.issuers.learn(token).await => self.person_by_token(token),
+            known => known,
+        }
+    }
+
+    /// The key that checks our own login tokens, as a published set (RFC 7517).
+    #[must_use]
+    pub fn published_keys(&self) -> serde_json::Value {
+        self.0.signer.published()
     }
 
     /// Whether a person who was let in earlier is still signed in. Long connections ask this from time to time.
@@ -186,6 +214,10 @@ impl Access {
 
     fn signer(&self) -> &jwt::Signer {
         &self.0.signer
+    }
+
+    fn oidc(&self) -> &oidc::Oidc {
+        &self.0.oidc
     }
 
     fn hasher(&self) -> &Hasher {

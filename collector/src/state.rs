@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 pub mod accounts;
 pub mod audit;
 mod file;
+pub mod identity;
 pub mod live;
 mod rows;
 

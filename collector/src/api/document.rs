@@ -101,6 +101,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         Answer::AnyJson => ("200", json!({ "description": "Done.", "content": { "application/json": {} } })),
         Answer::Media(media) => ("200", json!({ "description": "Done.", "content": { media: {} } })),
         Answer::Nothing => ("204", json!({ "description": "Done." })),
+        Answer::Redirect => ("302", json!({ "description": "The browser goes on to the address in `Location`." })),
         Answer::Socket => ("101", json!({ "description": "The connection is a WebSocket now." })),
     };
     let mut responses: Map<String, Value> = statuses(route)

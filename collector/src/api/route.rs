@@ -110,6 +110,8 @@ pub enum Answer {
     Media(&'static str),
     /// 204.
     Nothing,
+    /// 302: the browser goes on elsewhere.
+    Redirect,
     /// 101: a WebSocket.
     Socket,
 }

@@ -51,7 +51,7 @@ pub fn user_name(text: &str) -> Result<String, StateError> {
 }
 
 impl StateDb {
-    fn writing(&mut self) -> Result<Transaction<'_>, StateError> {
+    pub(super) fn writing(&mut self) -> Result<Transaction<'_>, StateError> {
         Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
