@@ -30,6 +30,9 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/uptime': async () => (await import('./pages/uptime')).UptimePage,
   '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
+  '/boards': async () => (await import('./boards/list')).BoardsPage,
+  '/d': async () => (await import('./boards/page')).BoardPage,
+  '/monitoring': async () => (await import('./monitoring/page')).MonitoringPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
 };
 
@@ -78,14 +81,16 @@ function Page() {
   if (here === '/') return <Overview />;
   const id = resourceId();
   if (id !== null) return <LazyPage name="/resource" id={id} />;
-  return here !== '/resource' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
+  if (/^\/d\/[^/]+$/.test(here)) return <LazyPage name="/d" id={0} />;
+  return here !== '/resource' && here !== '/d' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
 }
 
 /** The title of the tab. */
 function title(): string {
   const id = resourceId();
   if (id !== null) return fleet.value.get(id)?.row.value.name ?? '';
-  const word = PAGES.find((page) => page.path === path.value)?.word;
+  const here = path.value.startsWith('/d/') ? '/boards' : path.value;
+  const word = PAGES.find((page) => page.path === here)?.word;
   return word === undefined ? '' : t.value[word];
 }
 

@@ -2,11 +2,12 @@
 
 import { signal } from '@preact/signals';
 
+import { exportWish } from '../export/wish';
 import { t } from '../i18n/index';
 import { togglePause } from '../live/feed';
 import { setSingleKeys, singleKeys, toggleTheme } from '../state/prefs';
 import { go, path, undoZoom, zoom } from '../state/route';
-import { PAGES } from './pages';
+import { openPages, PAGES } from './pages';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { isSearchOpen } from './search';
@@ -23,6 +24,7 @@ const SINGLE: Record<string, () => void> = {
   t: () => (isRangeOpen.value = true),
   p: togglePause,
   d: toggleTheme,
+  e: () => (exportWish.value = {}),
   o: () => go('/'),
   v: () => go('/'),
   ...Object.fromEntries(PAGES.filter((page) => page.key !== 'o').map((page) => [page.key, () => go(page.path)])),
@@ -66,10 +68,11 @@ export function Keys() {
   const rows: [string[], string][] = [
     [['Ctrl', 'K'], m.keySearch],
     [['/'], m.keySearch],
-    ...PAGES.map((page): [string[], string] => [[page.key.toUpperCase()], m.goTo(m[page.word])]),
+    ...openPages().map((page): [string[], string] => [[page.key.toUpperCase()], m.goTo(m[page.word])]),
     [['T'], m.keyRange],
     [['P'], m.keyPause],
     [['D'], m.keyTheme],
+    [['E'], m.exportWord],
     [['J', 'K'], m.keyList],
     [['Enter'], m.keyOpen],
     [['←', '→'], m.keyHalf],

@@ -2,13 +2,14 @@
 
 import { signal } from '@preact/signals';
 
+import { exportWish } from '../export/wish';
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
 import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { PAGES } from './pages';
+import { openPages } from './pages';
 import { isSearchOpen } from './search';
 import { LanguageSwitch } from './shell';
 
@@ -32,12 +33,14 @@ export function MorePanel() {
           {version.value !== null && ` · Farol v${version.value}`}
         </p>
         <nav class="nav more-nav" aria-label={m.more}>
-          {PAGES.filter((page) => !page.isTab).map((page) => (
-            <a key={page.path} href={href(page.path)} onClick={close}>
-              <Icon name={page.icon} />
-              <span class="ell">{m[page.word]}</span>
-            </a>
-          ))}
+          {openPages()
+            .filter((page) => !page.isTab)
+            .map((page) => (
+              <a key={page.path} href={href(page.path)} onClick={close}>
+                <Icon name={page.icon} />
+                <span class="ell">{m[page.word]}</span>
+              </a>
+            ))}
         </nav>
         <button
           class="btn lg"
@@ -48,6 +51,16 @@ export function MorePanel() {
         >
           <Icon name="search" />
           {m.search}
+        </button>
+        <button
+          class="btn lg"
+          onClick={() => {
+            close();
+            exportWish.value = {};
+          }}
+        >
+          <Icon name="download" />
+          {m.exportWord}
         </button>
         <button class="btn lg" onClick={toggleTheme}>
           <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} />

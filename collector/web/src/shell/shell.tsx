@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { computed } from '@preact/signals';
 
+import { exportWish } from '../export/wish';
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
@@ -16,7 +17,8 @@ import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
 import { isSheetOpen, Keys } from './keys';
 import { isMoreOpen, MorePanel } from './more';
-import { PAGES, type PageRow } from './pages';
+import { Late } from './late';
+import { openPages, type PageRow } from './pages';
 import { isSearchOpen, Search } from './search';
 import { contact, TopBar } from './top-bar';
 
@@ -71,6 +73,9 @@ export function LanguageSwitch() {
   );
 }
 
+const boardLinks = async () => (await import('../boards/side')).BoardLinks;
+const exportDialog = async () => (await import('../export/dialog')).ExportDialog;
+
 function Sidebar() {
   const m = t.value;
   const who = session.value.state === 'in' ? session.value.user : null;
@@ -86,9 +91,11 @@ function Sidebar() {
         <kbd>Ctrl K</kbd>
       </button>
       <nav class="nav" aria-label={m.menu}>
-        {PAGES.filter((page) => page.isFoot !== true).map((page) => (
-          <PageLink key={page.path} page={page} />
-        ))}
+        {openPages()
+          .filter((page) => page.isFoot !== true)
+          .map((page) => (
+            <PageLink key={page.path} page={page} />
+          ))}
         {services.value.length > 0 && <div class="nav-t">{m.kindServices}</div>}
         {services.value.slice(0, HOSTS_SHOWN).map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={serviceName(resource)} />
@@ -97,12 +104,15 @@ function Sidebar() {
         {listed.value.map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={resource.row.value.name} />
         ))}
+        <Late load={boardLinks} />
       </nav>
       <div class="side-foot">
         <nav class="nav foot-nav" aria-label={m.integrations}>
-          {PAGES.filter((page) => page.isFoot === true).map((page) => (
-            <PageLink key={page.path} page={page} />
-          ))}
+          {openPages()
+            .filter((page) => page.isFoot === true)
+            .map((page) => (
+              <PageLink key={page.path} page={page} />
+            ))}
         </nav>
         <div class="row side-tools">
           <LanguageSwitch />
@@ -142,12 +152,14 @@ function TabBar() {
   const m = t.value;
   return (
     <nav class="tabbar" aria-label={m.menu}>
-      {PAGES.filter((page) => page.isTab).map((page) => (
-        <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
-          <Icon name={page.icon} size={20} />
-          <span class="ell">{m[page.word]}</span>
-        </a>
-      ))}
+      {openPages()
+        .filter((page) => page.isTab)
+        .map((page) => (
+          <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+            <Icon name={page.icon} size={20} />
+            <span class="ell">{m[page.word]}</span>
+          </a>
+        ))}
       <button onClick={() => (isMoreOpen.value = true)}>
         <Icon name="menu" size={20} />
         {m.more}
@@ -160,10 +172,12 @@ interface Props {
   title: string;
   crumbs?: ComponentChildren;
   ranges: 'any' | 'live' | 'none';
+  /** Buttons of the page in the top bar. */
+  actions?: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function Shell({ title, crumbs, ranges, children }: Props) {
+export function Shell({ title, crumbs, ranges, actions, children }: Props) {
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
@@ -172,7 +186,7 @@ export function Shell({ title, crumbs, ranges, children }: Props) {
       <div class={`shell ${pausedAt.value === null ? '' : 'is-paused'}`}>
         <Sidebar />
         <main class="main" id="main" tabIndex={-1}>
-          <TopBar title={title} crumbs={crumbs} ranges={ranges} />
+          <TopBar title={title} crumbs={crumbs} ranges={ranges} actions={actions} />
           <div class="page">
             <ConnectionBar />
             {children}
@@ -183,6 +197,7 @@ export function Shell({ title, crumbs, ranges, children }: Props) {
       {isSearchOpen.value && <Search />}
       {isSheetOpen.value && <Keys />}
       {isMoreOpen.value && <MorePanel />}
+      {exportWish.value && <Late load={exportDialog} onFailed={() => (exportWish.value = null)} />}
       <Toasts />
       <Announcer />
     </>

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { computed, signal } from '@preact/signals';
 
+import { exportWish } from '../export/wish';
 import { hhmmss, NARROW, num, rangeSpan, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import * as clock from '../live/clock';
@@ -107,9 +108,10 @@ interface Props {
   crumbs?: ComponentChildren;
   /** Which ranges make sense: any, or only those that end now. */
   ranges: 'any' | 'live' | 'none';
+  actions?: ComponentChildren;
 }
 
-export function TopBar({ title, crumbs, ranges }: Props) {
+export function TopBar({ title, crumbs, ranges, actions }: Props) {
   const m = t.value;
   const isPaused = pausedAt.value !== null;
   const text = rangeWords();
@@ -149,6 +151,13 @@ export function TopBar({ title, crumbs, ranges }: Props) {
           )}
         </span>
       )}
+      {actions ??
+        (ranges !== 'none' && (
+          <button class="btn d-only" onClick={() => (exportWish.value = {})}>
+            <Icon name="download" size={14} />
+            {m.exportWord}
+          </button>
+        ))}
       <button
         class="btn-icon d-only"
         aria-label={theme.value === 'dark' ? m.themeToLight : m.themeToDark}
