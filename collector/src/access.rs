@@ -19,6 +19,7 @@ use crate::{
     state::{Fingerprint, State, StateError},
 };
 
+pub mod audit;
 pub mod extract;
 pub mod jwt;
 mod limiter;
@@ -29,9 +30,11 @@ pub mod routes;
 pub mod session;
 pub mod setup;
 pub mod token;
+pub mod view;
 
-pub use extract::{AgentAuth, Person, SocketPerson};
+pub use extract::{AgentAuth, Credential, Person, SocketPerson};
 pub use role::Role;
+pub use view::View;
 
 use limiter::Limiter;
 use password::Hasher;
@@ -128,20 +131,32 @@ impl Access {
     pub fn person_by_token(&self, token: &str) -> Option<Person> {
         let now_ms = self.0.clock.now_ms();
         let claims = self.0.signer.verify(token, now_ms)?;
-        let session = session::by_key(self, claims.session, now_ms)?;
-        (*session.username == *claims.subject).then_some(session)
+        let person = session::by_key(self, claims.session, now_ms)?;
+        (*person.username == *claims.subject).then_some(person)
     }
 
     /// Whether a person who was let in earlier is still signed in. Long connections ask this from time to time.
     #[must_use]
     pub fn is_still_valid(&self, person: &Person) -> bool {
-        session::by_key(self, person.session, self.0.clock.now_ms()).is_some_and(|now| now.username == person.username)
+        let now_ms = self.0.clock.now_ms();
+        match &person.credential {
+            // A role or a tenant that changed meanwhile ends what was opened under the old one.
+            Credential::Session(key) => session::by_key(self, *key, now_ms).is_some_and(|now| now == *person),
+            Credential::ApiToken(_) => false,
+            Credential::Issued { expires_ms, .. } => now_ms < *expires_ms,
+        }
     }
 
-    /// When a person signed in, in ms since the epoch; `None` when that sign-in has ended meanwhile.
+    /// When a person signed in, in ms since the epoch; `None` when that sign-in has ended meanwhile, or was never one.
     #[must_use]
     pub fn signed_in_ms(&self, person: &Person) -> Option<i64> {
-        self.0.state.now().session_by_key(person.session).map(|session| session.created_ms)
+        self.0.state.now().session_by_key(person.credential.session()?).map(|session| session.created_ms)
+    }
+
+    /// The role that `/monitoring` and `system_stats` need.
+    #[must_use]
+    pub fn monitoring_role(&self) -> Role {
+        self.0.settings.monitoring_role
     }
 
     /// The agent behind a bearer token, if the token is accepted.
@@ -149,11 +164,12 @@ impl Access {
     pub fn agent_by_token(&self, token: &str) -> Option<AgentAuth> {
         let fingerprint = token::fingerprint(token)?;
         if self.0.configured_token.as_ref().is_some_and(|allowed| bool::from(allowed.0.ct_eq(&fingerprint.0))) {
-            return Some(AgentAuth { token_id: 0, name: "configuration".into() });
+            return Some(AgentAuth { token_id: 0, name: "configuration".into(), tenant: None, environment: None });
         }
         let row = self.0.state.now().token(&fingerprint)?;
         row.touch(self.0.clock.now_ms());
-        Some(AgentAuth { token_id: row.id, name: Arc::clone(&row.name) })
+        let (tenant, environment) = (row.tenant.clone(), row.environment.clone());
+        Some(AgentAuth { token_id: row.id, name: Arc::clone(&row.name), tenant, environment })
     }
 
     fn state(&self) -> &State {

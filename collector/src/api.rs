@@ -14,7 +14,7 @@ use std::sync::{
 
 use axum::{
     Router,
-    extract::{FromRef, FromRequestParts as _, Request, State},
+    extract::{DefaultBodyLimit, FromRef, FromRequestParts as _, Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -26,14 +26,14 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::{
-    access::{self, Access, AgentAuth, Person, Role},
+    access::{Access, AgentAuth, Person, Role, View},
     act::Act,
-    ingest::{self, Ingest},
+    ingest::Ingest,
     live::Live,
     page,
     problem::Problem,
     pull::Pull,
-    push::{self, Push},
+    push::Push,
     self_watch::Own,
     service::Services,
 };
@@ -58,9 +58,9 @@ pub mod resources;
 pub mod route;
 pub mod routes;
 pub mod series;
+pub mod visible;
 
-use route::{Least, Method};
-use routes::ROUTES;
+use route::{Answer, Bound, Least, Method, Route};
 
 /// Most questions answered at once. Each is bound by the processor; more at once only take more memory.
 pub const QUESTIONS_MAX: usize = 8;
@@ -145,24 +145,24 @@ impl FromRef<App> for Ingest {
 pub fn router(app: App) -> Router {
     let turns = Turns(Arc::new((Semaphore::new(QUESTIONS_MAX), AtomicUsize::new(0))));
     let mut router = Router::new();
-    for route in ROUTES {
-        let Some(serve) = route.serve else { continue };
+    for route in routes::all() {
+        let serve = route.serve;
+        let answer = move |State(app): State<App>, request: Request| serve(app, request);
         let methods: MethodRouter<App> = match route.method {
-            Method::Get => axum::routing::get(move |State(app): State<App>, request: Request| serve(app, request)),
-            Method::Post => axum::routing::post(move |State(app): State<App>, request: Request| serve(app, request)),
+            Method::Get => axum::routing::get(answer),
+            Method::Post => axum::routing::post(answer),
+            Method::Put => axum::routing::put(answer),
+            Method::Patch => axum::routing::patch(answer),
+            Method::Delete => axum::routing::delete(answer),
         };
-        let methods = match route.least {
-            Least::Nobody | Least::Agent => methods,
-            least @ (Least::Role(_) | Least::PersonOrAgent) => {
-                methods.route_layer(middleware::from_fn_with_state((app.clone(), least), guard))
-            }
+        let methods = match (route.least, route.answer) {
+            // Agents are told apart by the handler. A listener may say who it is in its first message.
+            (Least::Nobody | Least::Agent, _) | (_, Answer::Socket) => methods,
+            _ => methods.route_layer(middleware::from_fn_with_state((app.clone(), route), guard)),
         };
-        router = router.route(route.path, methods);
+        router = router.route(route.path, methods.layer(DefaultBodyLimit::max(route.body_max)));
     }
     router
-        .merge(access::routes::router())
-        .merge(ingest::routes::routes())
-        .merge(push::routes::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(page::fallback)
         .layer(middleware::map_response(page::harden))
@@ -170,19 +170,32 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Lets in nobody below a route's least role.
-async fn guard(State((app, least)): State<(App, Least)>, request: Request, next: Next) -> Result<Response, Problem> {
+/// Lets in nobody below a route's least role, nor where a tenant has no part. Notes for the handler who comes and what they see.
+async fn guard(State((app, route)): State<(App, &'static Route)>, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let person = Person::from_request_parts(&mut parts, &app).await;
-    match (person, least) {
-        (Ok(person), Least::Role(least)) => person.require(least)?,
-        (Err(problem), Least::Role(_)) => return Err(problem),
-        (Ok(_), _) => {}
-        (Err(problem), _) => {
-            // A scraper comes with an agent token.
-            AgentAuth::from_request_parts(&mut parts, &app).await.map_err(|_| problem)?;
+    let view = match Person::from_request_parts(&mut parts, &app).await {
+        Ok(person) => {
+            match route.least {
+                Least::Role(least) => person.require(least)?,
+                Least::Monitoring => person.require(app.0.access.monitoring_role())?,
+                Least::Nobody | Least::Agent | Least::PersonOrAgent => {}
+            }
+            let view = person.view.clone();
+            parts.extensions.insert(person);
+            view
         }
+        // A scraper comes with an agent token.
+        Err(problem) if route.least == Least::PersonOrAgent => {
+            let agent = AgentAuth::from_request_parts(&mut parts, &app).await.map_err(|_| problem)?;
+            View::of_tenant(agent.tenant.as_ref())
+        }
+        Err(problem) => return Err(problem),
+    };
+    if let (Bound::Refused, View::Tenant(tenant)) = (route.bound, &view) {
+        let detail = format!("this is about the whole house; this account is bound to the tenant {tenant}");
+        return Err(Problem::forbidden(detail).code("bound_to_tenant"));
     }
+    parts.extensions.insert(view);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 

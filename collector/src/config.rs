@@ -14,7 +14,7 @@ use farol_shared::{
     secret::Secret,
 };
 
-use crate::pull::Declared;
+use crate::{access::Role, pull::Declared};
 
 mod options;
 mod written;
@@ -61,6 +61,24 @@ pub struct AccessSettings {
     pub token_lifetime: Duration,
     /// Whether cookies carry `Secure`: people come by HTTPS.
     pub secure_cookie: bool,
+    /// The least role that opens `/monitoring` and hears `system_stats`.
+    pub monitoring_role: Role,
+}
+
+impl Default for AccessSettings {
+    /// The documented defaults, without secrets.
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        Self {
+            admin_password: None,
+            agent_token: None,
+            session_idle: 12 * HOUR,
+            session_max: 7 * 24 * HOUR,
+            token_lifetime: 12 * HOUR,
+            secure_cookie: false,
+            monitoring_role: Role::SuperAdmin,
+        }
+    }
 }
 
 /// How long each tier of history is kept.

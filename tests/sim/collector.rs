@@ -114,6 +114,7 @@ impl Plan {
             session_max: Duration::from_secs(3_600),
             token_lifetime: Duration::from_secs(3_600),
             secure_cookie: false,
+            ..AccessSettings::default()
         };
         let (access, _) = Access::open(state, settings, None, Arc::<SimClock>::clone(&clock)).await?;
         let live = Arc::new(Live::new(&store.resources()));

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::{Access, Role, origin, session};
+use super::{Access, Role, View, origin, session};
 use crate::{
     problem::Problem,
     state::{SessionKey, live::LOOK_EVERY},
@@ -23,8 +23,37 @@ pub struct Person {
     pub username: Arc<str>,
     /// What the account may do now.
     pub role: Role,
-    /// The sign-in through which the person came.
-    pub session: SessionKey,
+    /// What the account sees.
+    pub view: View,
+    /// By what the person is known.
+    pub credential: Credential,
+}
+
+/// By what a person is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A sign-in: its cookie, or the token that its login answered.
+    Session(SessionKey),
+    /// An API token, by its number.
+    ApiToken(i64),
+    /// A token that a trusted application signed.
+    Issued {
+        /// Which application, as the configuration names it.
+        issuer: Arc<str>,
+        /// When the token ends, in ms since the epoch.
+        expires_ms: i64,
+    },
+}
+
+impl Credential {
+    /// The sign-in, if it is one.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionKey> {
+        match self {
+            Self::Session(key) => Some(*key),
+            Self::ApiToken(_) | Self::Issued { .. } => None,
+        }
+    }
 }
 
 impl Person {
@@ -47,6 +76,10 @@ pub struct AgentAuth {
     pub token_id: i64,
     /// Name under which the token was made.
     pub name: Arc<str>,
+    /// The tenant that all of its agents' data belong to.
+    pub tenant: Option<Arc<str>>,
+    /// The environment that all of its agents' data belong to.
+    pub environment: Option<Arc<str>>,
 }
 
 /// The person behind a request to open a WebSocket, when its cookie says so; else the first message must.

@@ -3,86 +3,95 @@
 use std::error::Error;
 
 use axum::{
-    Json, Router,
-    extract::{DefaultBodyLimit, FromRef, State as Shared},
+    Json,
+    extract::State as Shared,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Access, Person, Role, origin::Caller, password, password::PasswordError, session, token};
+use super::{Access, Person, Role, View, origin::Caller, password, password::PasswordError, session, token};
 use crate::{
     problem::{JsonBody, Problem},
     state::{StateError, user_name},
 };
 
-/// Largest body of these requests, in bytes: a name, a password, a token.
-const BODY_BYTES_MAX: usize = 8 << 10;
-
-/// The routes, to be merged into the collector's.
-pub fn router<S>() -> Router<S>
-where
-    Access: FromRef<S>,
-    S: Clone + Send + Sync + 'static,
-{
-    Router::new()
-        .route("/api/auth/state", get(state))
-        .route("/api/auth/setup", post(setup))
-        .route("/api/auth/login", post(login))
-        .route("/api/auth/logout", post(logout))
-        .route("/api/auth/me", get(me))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-}
-
 /// What the page must know before anybody is signed in.
-#[derive(Debug, Serialize)]
-struct SignInState {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignInState {
+    /// Whether the first administrator must be made.
     setup_required: bool,
+    /// Version of the collector.
     version: &'static str,
 }
 
 /// A name and a password.
-#[derive(Deserialize)]
-struct Credentials {
+#[derive(Deserialize, ToSchema)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Credentials {
+    /// Name of the account.
     username: String,
+    /// Its password.
     password: String,
 }
 
 /// The set-up link's token, and the account to make.
-#[derive(Deserialize)]
-struct SetUp {
+#[derive(Deserialize, ToSchema)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct SetUp {
+    /// What stands in the link.
     token: String,
+    /// Name of the account to make.
     username: String,
+    /// Its password.
     password: String,
 }
 
 /// The answer to a login.
-#[derive(Debug, Serialize)]
-struct SignedIn {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedIn {
+    /// A bearer token; it ends with the sign-in.
     token: String,
-    /// In seconds.
+    /// How long it is valid, in seconds.
     expires_in: u64,
+    /// Who is signed in.
     user: Me,
 }
 
 /// Who is signed in.
-#[derive(Debug, Serialize)]
-struct Me {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    /// Name of the account.
     username: String,
+    /// What it may do: `viewer`, `operator`, `admin` or `super_admin`.
+    #[schema(value_type = String)]
     role: Role,
+    /// The tenant that bounds what it sees; `null` when it sees everything.
+    tenant: Option<String>,
+    /// Whether it may open `/monitoring`.
+    monitoring: bool,
 }
 
-async fn state(Shared(access): Shared<Access>) -> Response {
+pub(crate) async fn state(Shared(access): Shared<Access>) -> Response {
     let state = SignInState { setup_required: access.setup_required(), version: env!("CARGO_PKG_VERSION") };
     not_cached(Json(state))
 }
 
-async fn me(person: Person) -> Response {
-    not_cached(Json(Me { username: person.username.to_string(), role: person.role }))
+pub(crate) async fn me(Shared(access): Shared<Access>, person: Person) -> Response {
+    not_cached(Json(told(&access, &person)))
 }
 
-async fn login(
+fn told(access: &Access, person: &Person) -> Me {
+    Me {
+        username: person.username.to_string(),
+        role: person.role,
+        tenant: person.view.tenant().map(str::to_owned),
+        monitoring: person.role >= access.monitoring_role() && person.view == View::Whole,
+    }
+}
+
+pub(crate) async fn login(
     Shared(access): Shared<Access>,
     caller: Caller,
     headers: HeaderMap,
@@ -106,7 +115,11 @@ async fn login(
     sign_in(&access, &user.username).await
 }
 
-async fn setup(Shared(access): Shared<Access>, caller: Caller, JsonBody(given): JsonBody<SetUp>) -> Result<Response, Problem> {
+pub(crate) async fn setup(
+    Shared(access): Shared<Access>,
+    caller: Caller,
+    JsonBody(given): JsonBody<SetUp>,
+) -> Result<Response, Problem> {
     if let Err(wait) = access.limiter().attempt(caller.address, "", access.now_ms()) {
         return Err(Problem::too_many("too many attempts: wait a little", wait.retry_after_s));
     }
@@ -127,11 +140,13 @@ async fn setup(Shared(access): Shared<Access>, caller: Caller, JsonBody(given): 
     sign_in(&access, &name).await
 }
 
-async fn logout(Shared(access): Shared<Access>, person: Result<Person, Problem>) -> Result<Response, Problem> {
+pub(crate) async fn logout(Shared(access): Shared<Access>, person: Result<Person, Problem>) -> Result<Response, Problem> {
     match person {
         Ok(person) => {
-            let ended = access.state().change(move |db| db.end_session(person.session)).await;
-            ended.map_err(|error| failed("logout", &error))?;
+            if let Some(session) = person.credential.session() {
+                let ended = access.state().change(move |db| db.end_session(session)).await;
+                ended.map_err(|error| failed("logout", &error))?;
+            }
             tracing::info!(target: "access", username = %person.username, "person signed out");
         }
         // Nobody is signed in: that is what was asked for. Another site's page may not even clear the cookie.
@@ -150,8 +165,8 @@ async fn sign_in(access: &Access, username: &str) -> Result<Response, Problem> {
     })?;
     let expires_in = access.settings().token_lifetime.as_secs();
     let person = opened.person;
-    let token = access.signer().sign(&person.username, person.session, access.now_ms(), expires_in);
-    let user = Me { username: person.username.to_string(), role: person.role };
+    let token = access.signer().sign(&person.username, opened.key, access.now_ms(), expires_in);
+    let user = told(access, &person);
     let mut response = not_cached(Json(SignedIn { token, expires_in, user }));
     response.headers_mut().insert(header::SET_COOKIE, opened.cookie);
     Ok(response)
@@ -160,7 +175,8 @@ async fn sign_in(access: &Access, username: &str) -> Result<Response, Problem> {
 /// Ends the sign-in whose cookie came along: its browser gets a new one.
 async fn end_earlier(access: &Access, headers: &HeaderMap) {
     let Some(earlier) = session::by_cookie(access, headers) else { return };
-    if let Err(error) = access.state().change(move |db| db.end_session(earlier.session)).await {
+    let Some(session) = earlier.credential.session() else { return };
+    if let Err(error) = access.state().change(move |db| db.end_session(session)).await {
         tracing::warn!(target: "access", error = %farol_shared::report::chain(&error), "earlier sign-in not ended");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::{Access, Person, token};
+use super::{Access, Credential, Person, View, token};
 use crate::{
     config::AccessSettings,
     state::{Session, SessionKey, StateError},
@@ -17,6 +17,7 @@ pub const COOKIE: &str = "farol_session";
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) person: Person,
+    pub(super) key: SessionKey,
     pub(super) cookie: HeaderValue,
 }
 
@@ -37,7 +38,7 @@ pub(super) async fn open(access: &Access, username: &str) -> Result<Opened, Open
     let (name, expires_ms) = (username.to_owned(), now_ms.saturating_add(lasting));
     let key = access.state().change(move |db| db.open_session(&name, &fingerprint, now_ms, expires_ms)).await?;
     let session = access.state().now().session_by_key(key).ok_or_else(|| StateError::NoUser(username.to_owned()))?;
-    Ok(Opened { person: person(&session), cookie: set_cookie(&secret, access.settings()) })
+    Ok(Opened { person: person(&session), key, cookie: set_cookie(&secret, access.settings()) })
 }
 
 /// The person whose cookie the request brings. Counts as a request of that sign-in.
@@ -70,7 +71,12 @@ fn alive(session: &Session, settings: &AccessSettings, now_ms: i64) -> Option<Pe
 }
 
 fn person(session: &Session) -> Person {
-    Person { username: Arc::clone(&session.user.username), role: session.user.role, session: session.key }
+    Person {
+        username: Arc::clone(&session.user.username),
+        role: session.user.role,
+        view: View::of_tenant(session.user.tenant.as_ref()),
+        credential: Credential::Session(session.key),
+    }
 }
 
 fn set_cookie(secret: &str, settings: &AccessSettings) -> HeaderValue {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::{
     Router,
     body::Body,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     http::{HeaderMap, Request, Response, StatusCode},
     routing::{get, post},
 };
@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::state::{FILE_NAME, StateDb};
+use crate::{
+    api::route::BODY_BYTES_MAX,
+    state::{FILE_NAME, StateDb},
+};
 
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -56,6 +59,7 @@ fn settings(admin_password: Option<&str>) -> AccessSettings {
         session_max: Duration::from_secs(7 * 86_400),
         token_lifetime: Duration::from_secs(3_600),
         secure_cookie: false,
+        ..AccessSettings::default()
     }
 }
 
@@ -95,7 +99,12 @@ impl House {
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
         let app = Router::new()
-            .merge(routes::router::<App>())
+            .route("/api/auth/state", get(routes::state))
+            .route("/api/auth/setup", post(routes::setup))
+            .route("/api/auth/login", post(routes::login))
+            .route("/api/auth/logout", post(routes::logout))
+            .route("/api/auth/me", get(routes::me))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .route("/change", post(|person: Person| async move { person.username.to_string() }))
             .route("/agent", post(|agent: AgentAuth| async move { agent.name.to_string() }))
             .route("/socket", get(|SocketPerson(person): SocketPerson| async move { format!("{}", person.is_some()) }))
@@ -136,7 +145,7 @@ async fn the_configured_admin_signs_in_and_is_known_by_cookie_and_token() {
     assert_eq!(house.steps, FirstSteps::AdminMade);
     let answer = house.login(" Admin ", PASSWORD).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json["user"], json!({"username": "admin", "role": "super_admin"}));
+    assert_eq!(answer.json["user"], json!({"username": "admin", "role": "super_admin", "tenant": null, "monitoring": true}));
     assert_eq!(answer.json["expires_in"], 3_600);
     assert_eq!(answer.headers["cache-control"], "no-store");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
@@ -249,7 +258,7 @@ async fn the_set_up_link_works_once() {
 
     let made = set_up(body(&link, "Ana", PASSWORD)).await;
     assert_eq!(made.status, 200);
-    assert_eq!(made.json["user"], json!({"username": "ana", "role": "super_admin"}));
+    assert_eq!(made.json["user"], json!({"username": "ana", "role": "super_admin", "tenant": null, "monitoring": true}));
     assert_eq!(house.me("cookie", &made.cookie()).await, 200);
     house.pass(MINUTE);
     assert_eq!(set_up(body(&link, "eve", PASSWORD)).await.status, 403);
@@ -382,7 +391,7 @@ async fn odd_bodies_are_refused_with_a_problem() {
     for (body, expect) in [
         (json!({"username": "admin"}), 422),
         (json!([1, 2]), 422),
-        (json!({"username": "admin", "password": "x".repeat(9_000)}), 413),
+        (json!({"username": "admin", "password": "x".repeat(BODY_BYTES_MAX)}), 413),
         (json!({"username": "admin", "password": "x".repeat(2_000)}), 401),
         (Value::Null, 415),
     ] {

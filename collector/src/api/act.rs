@@ -31,9 +31,10 @@ const BODY_BYTES_MAX: usize = 32 << 10;
 /// Most lines of the audit log in one answer.
 const LINES_MAX: u32 = 1_000;
 
-#[derive(Debug, Deserialize)]
+/// What to look at.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct InspectBody {
+pub struct InspectBody {
     instance: Option<String>,
     db: Option<u32>,
     key: String,
@@ -41,9 +42,10 @@ struct InspectBody {
     unmask: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What to delete: a key, or all of a pattern.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DeleteBody {
+pub struct DeleteBody {
     instance: Option<String>,
     db: Option<u32>,
     key: Option<String>,
@@ -57,18 +59,20 @@ struct DeleteBody {
     include_queues: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// What to empty.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct FlushBody {
+pub struct FlushBody {
     instance: Option<String>,
     db: Option<u32>,
     confirm: Option<String>,
     reason: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What to restore.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct UndoBody {
+pub struct UndoBody {
     instance: Option<String>,
     undo: String,
 }

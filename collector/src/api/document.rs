@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{
     App,
     dashboard::Instanced,
-    route::{Answer, Least, Method, Route, Schemas, Shape, shape},
-    routes::ROUTES,
+    route::{Answer, Bound, Least, Route, Schemas, Shape, Takes, shape},
+    routes,
 };
 
 /// Answers the document.
@@ -20,14 +20,10 @@ pub(super) async fn openapi(_app: App, _request: Request) -> Response {
 pub fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES {
-        let method = match route.method {
-            Method::Get => "get",
-            Method::Post => "post",
-        };
+    for route in routes::all() {
         let operation = operation(route, &mut schemas);
         let item = paths.entry(route.path).or_insert_with(|| json!({}));
-        item[method] = operation;
+        item[route.method.as_str()] = operation;
     }
     let schemas: Map<String, Value> = schemas
         .into_iter()
@@ -88,7 +84,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let security = match route.least {
         Least::Nobody => json!([]),
         Least::Agent => json!([{ "agent": [] }]),
-        Least::Role(_) => json!([{ "login": [] }, { "session": [] }]),
+        Least::Role(_) | Least::Monitoring => json!([{ "login": [] }, { "session": [] }]),
         Least::PersonOrAgent => json!([{ "login": [] }, { "session": [] }, { "agent": [] }]),
     };
     let (status, answer) = match route.answer {
@@ -107,14 +103,49 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         Answer::Nothing => ("204", json!({ "description": "Done." })),
         Answer::Socket => ("101", json!({ "description": "The connection is a WebSocket now." })),
     };
-    let mut responses = json!({ "default": { "$ref": "#/components/responses/Problem" } });
-    responses[status] = answer;
+    let mut responses: Map<String, Value> = statuses(route)
+        .into_iter()
+        .map(|status| (status.to_string(), json!({ "$ref": "#/components/responses/Problem" })))
+        .collect();
+    responses.insert(status.to_owned(), answer);
     let mut operation =
         json!({ "summary": route.summary, "parameters": parameters, "security": security, "responses": responses });
-    if let Least::Role(role) = route.least {
-        operation["x-least-role"] = json!(role.as_str());
+    match route.least {
+        Least::Role(role) => operation["x-least-role"] = json!(role.as_str()),
+        Least::Monitoring => operation["x-least-role"] = json!("access.monitoring_role"),
+        Least::Nobody | Least::Agent | Least::PersonOrAgent => {}
+    }
+    operation["x-tenant-bound"] = json!(if route.bound == Bound::Filtered { "filtered" } else { "refused" });
+    let body = match route.takes {
+        Takes::Nothing => None,
+        Takes::Json(shape) => Some(json!({ "application/json": { "schema": reference(shape, schemas) } })),
+        Takes::Media(media) => Some(json!({ media: {} })),
+    };
+    if let Some(content) = body {
+        operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
+}
+
+/// The refusals that follow from what a route is, and those that its row names.
+fn statuses(route: &Route) -> Vec<u16> {
+    let mut all: Vec<u16> = vec![400, 503];
+    if route.least != Least::Nobody {
+        all.extend([401, 403]);
+    }
+    if route.path.contains('{') {
+        all.push(404);
+    }
+    if !matches!(route.takes, Takes::Nothing) {
+        all.extend([403, 413, 415, 422]);
+    }
+    if matches!(route.answer, Answer::Socket) {
+        all.push(426);
+    }
+    all.extend(route.also);
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 #[cfg(test)]
@@ -124,7 +155,7 @@ mod tests {
     #[test]
     fn every_route_stands_in_the_document_and_every_reference_leads_somewhere() {
         let document = document();
-        for route in ROUTES {
+        for route in routes::all() {
             assert!(document["paths"][route.path].is_object(), "{}", route.path);
         }
         let text = document.to_string();
@@ -137,7 +168,7 @@ mod tests {
     #[test]
     fn no_two_shapes_have_one_name() {
         let mut schemas = Schemas::new();
-        for route in ROUTES {
+        for route in routes::all() {
             operation(route, &mut schemas);
         }
         let mut known = std::collections::BTreeMap::new();

@@ -114,7 +114,7 @@ const FIGURES: &[(&str, Made)] = &[
 
 /// Answers events.
 pub(super) async fn events(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["type", "limit", "before"])?;
+    let scope = Scope::of(&app, &request, &["type", "limit", "before"])?;
     let kinds: Vec<String> = scope.parameters.list("type")?.into_iter().map(str::to_owned).collect();
     let (limit, before) = (scope.limit(50)?, scope.before()?);
     let answer = aside(&request, move || {

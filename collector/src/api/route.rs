@@ -16,8 +16,28 @@ use crate::access::Role;
 pub enum Method {
     /// Reads.
     Get,
-    /// Changes.
+    /// Makes something, or does something.
     Post,
+    /// Replaces something.
+    Put,
+    /// Changes a part of something.
+    Patch,
+    /// Removes something.
+    Delete,
+}
+
+impl Method {
+    /// Its word in the document of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// Who may use a route at least.
@@ -29,9 +49,34 @@ pub enum Least {
     Agent,
     /// A person with at least this role.
     Role(Role),
+    /// A person with at least the role of the setting `access.monitoring_role`.
+    Monitoring,
     /// A person of any role, or an agent: a scraper of `/metrics`.
     PersonOrAgent,
 }
+
+/// What somebody gets who is bound to a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// 403: the route is about the whole house.
+    Refused,
+    /// What belongs to the tenant, or what belongs to the person: the handler asks [`crate::access::View::of`], or who is calling.
+    Filtered,
+}
+
+/// What a route takes as its body.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// None.
+    Nothing,
+    /// JSON of this shape.
+    Json(Shape),
+    /// Something else.
+    Media(&'static str),
+}
+
+/// Largest body of a route that says nothing else, in bytes: names, a password, a reason.
+pub const BODY_BYTES_MAX: usize = 32 << 10;
 
 /// One parameter of a route.
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +132,57 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it at least.
     pub least: Least,
+    /// What somebody gets who is bound to a tenant.
+    pub bound: Bound,
     /// One sentence.
     pub summary: &'static str,
     /// What it takes.
     pub parameters: &'static [Parameter],
+    /// What it takes as its body.
+    pub takes: Takes,
+    /// Largest body, in bytes.
+    pub body_max: usize,
     /// What it answers.
     pub answer: Answer,
-    /// Its handler; `None` when another module's router serves it.
-    pub serve: Option<fn(App, Request) -> Answering>,
+    /// Further statuses that it answers, beside those that follow from the rest of the row.
+    pub also: &'static [u16],
+    /// Its handler.
+    pub serve: Serve,
+}
+
+/// A handler as the table holds it.
+pub type Serve = fn(App, Request) -> Answering;
+
+impl Route {
+    /// Shows people who are bound to a tenant what belongs to it, or to them.
+    pub(super) const fn filtered(mut self) -> Self {
+        self.bound = Bound::Filtered;
+        self
+    }
+
+    /// Takes JSON of this shape.
+    pub(super) const fn takes(mut self, shape: Shape) -> Self {
+        self.takes = Takes::Json(shape);
+        self
+    }
+
+    /// Answers these statuses as well.
+    pub(super) const fn also(mut self, also: &'static [u16]) -> Self {
+        self.also = also;
+        self
+    }
+
+    /// Takes these parameters.
+    pub(super) const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Takes a body of at most so many bytes.
+    pub(super) const fn body_max(mut self, bytes: usize) -> Self {
+        self.body_max = bytes;
+        self
+    }
 }
 
 pub(super) fn shape<T: ToSchema>(schemas: &mut Schemas) -> String {
@@ -110,22 +198,24 @@ pub(super) const fn get(
     summary: &'static str,
     parameters: &'static [Parameter],
     answer: Answer,
-    serve: Option<fn(App, Request) -> Answering>,
+    serve: Serve,
 ) -> Route {
-    Route { method: Method::Get, path, least, summary, parameters, answer, serve }
+    Route { parameters, ..does(Method::Get, path, least, summary, answer, serve) }
 }
 
-/// What changes something: it takes a JSON object, which the summary tells.
-pub(super) const fn post(
+/// What changes something for people of a role.
+pub(super) const fn post(path: &'static str, least: Role, summary: &'static str, answer: Answer, serve: Serve) -> Route {
+    does(Method::Post, path, Least::Role(least), summary, answer, serve)
+}
+
+pub(super) const fn does(
+    method: Method,
     path: &'static str,
-    least: Role,
+    least: Least,
     summary: &'static str,
     answer: Answer,
-    serve: Option<fn(App, Request) -> Answering>,
+    serve: Serve,
 ) -> Route {
-    Route { method: Method::Post, path, least: Least::Role(least), summary, parameters: &[], answer, serve }
-}
-
-pub(super) const fn elsewhere(method: Method, path: &'static str, least: Least, summary: &'static str, answer: Answer) -> Route {
-    Route { method, path, least, summary, parameters: &[], answer, serve: None }
+    let (bound, takes) = (Bound::Refused, Takes::Nothing);
+    Route { method, path, least, bound, summary, parameters: &[], takes, body_max: BODY_BYTES_MAX, answer, also: &[], serve }
 }

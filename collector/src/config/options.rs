@@ -69,6 +69,12 @@ pub const OPTIONS: &[OptionRow] = &[
         "12h",
         "How long the token that `POST /api/auth/login` answers is valid; 60s to 90d. It ends with its sign-in.",
     ),
+    row(
+        "access.monitoring_role",
+        "FAROL_ACCESS__MONITORING_ROLE",
+        "super_admin",
+        "The least role that opens the page `/monitoring` and hears `system_stats`: viewer, operator, admin or super_admin.",
+    ),
     row("retention.raw", "FAROL_RETENTION__RAW", "48h", "How long samples are kept as they were taken; at least 1h."),
     row(
         "retention.minute",

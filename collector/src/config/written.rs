@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Table;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::self_watch::checks;
+use crate::{access::Role, self_watch::checks};
 
 use super::{
     AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
@@ -59,6 +59,7 @@ struct Access {
     session_idle: Span,
     session_max: Span,
     token_lifetime: Span,
+    monitoring_role: Role,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,6 +148,7 @@ impl Default for Access {
             session_idle: seconds(12 * HOUR),
             session_max: seconds(7 * DAY),
             token_lifetime: seconds(12 * HOUR),
+            monitoring_role: Role::SuperAdmin,
         }
     }
 }
@@ -291,6 +293,7 @@ impl Access {
             session_max: faults.within("access.session_max", self.session_max, seconds(60), seconds(365 * DAY)),
             token_lifetime: faults.within("access.token_lifetime", self.token_lifetime, seconds(60), seconds(90 * DAY)),
             secure_cookie,
+            monitoring_role: self.monitoring_role,
         }
     }
 }

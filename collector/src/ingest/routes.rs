@@ -1,39 +1,30 @@
 //! `POST /v1/batches`: batches over HTTP.
 
 use axum::{
-    Router,
     body::Body,
-    extract::{FromRef, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::post,
 };
 use farol_shared::wire;
 
 use super::{Encoding, Ingest, Refusal, body};
-use crate::{
-    access::{Access, AgentAuth},
-    problem::Problem,
-};
+use crate::{access::AgentAuth, problem::Problem};
 
 /// Header in which an agent says what its clock showed when it sent the batch, in milliseconds since the epoch.
 pub const SENT_MS: &str = "farol-sent-ms";
 
 /// The agents' door. Needs an agent token.
-pub fn routes<S>() -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Ingest: FromRef<S>,
-    Access: FromRef<S>,
-{
-    Router::new().route(wire::PATH, post(batches))
-}
-
-async fn batches(State(ingest): State<Ingest>, _agent: AgentAuth, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn batches(
+    State(ingest): State<Ingest>,
+    agent: AgentAuth,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let encoding = encoding(&headers)?;
     let sent_ms = headers.get(SENT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
     let (body, _permit) = body::read(body, &ingest.0.in_flight).await?;
-    let ack = ingest.accept(body, encoding, sent_ms).await?;
+    let ack = ingest.accept_from(Some(&agent), body, encoding, sent_ms).await?;
     Ok(([(header::CONTENT_TYPE, wire::CONTENT_TYPE)], wire::encode_ack(&ack)).into_response())
 }
 

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{Due, ROOMS_MAX, Room, Seat, message};
-use crate::access::{Person, Role};
+use crate::access::Person;
 
 /// How long a listener may take to say who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(5);
@@ -120,7 +120,8 @@ impl Connection {
 
     async fn subscribe(&mut self, person: &Person, names: &[String]) -> Result<(), End> {
         // Whoever introduced himself by a message was not known when the connection was opened.
-        let may_stay = |room: &Room| *room != Room::System || person.role >= Role::Admin;
+        let monitoring = self.seat.push.0.access.monitoring_role();
+        let may_stay = |room: &Room| *room != Room::System || person.role >= monitoring;
         let mut rooms: Vec<Room> = self.fixed.clone().filter(may_stay).into_iter().collect();
         let mut faults = Vec::new();
         for name in names.iter().take(ROOMS_MAX + 1) {
@@ -141,7 +142,9 @@ impl Connection {
     fn room(&self, person: &Person, name: &str) -> Result<Room, String> {
         let shown: String = name.chars().take(64).collect();
         match Room::parse(name) {
-            Some(Room::System) if person.role < Role::Admin => Err("the room system needs the role admin".to_owned()),
+            Some(Room::System) if person.role < self.seat.push.0.access.monitoring_role() => {
+                Err(format!("the room system needs the role {}", self.seat.push.0.access.monitoring_role()))
+            }
             Some(Room::Resource(id)) if self.seat.push.0.live.newest(id).is_none() => Err(format!("there is no resource {id}")),
             Some(room) => Ok(room),
             None => Err(format!("there is no room {shown}: write overview, resource:ID, events, event:TYPE, checks or logs")),

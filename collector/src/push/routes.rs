@@ -1,15 +1,13 @@
 //! Where listeners come in.
 
 use axum::{
-    Router,
-    extract::{FromRef, Path, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    extract::{Path, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 
 use super::{Push, Room, connection};
 use crate::{
-    access::{Access, Role, SocketPerson},
+    access::SocketPerson,
     problem::Problem,
 };
 
@@ -23,31 +21,17 @@ const READ_BUFFER_BYTES: usize = 512;
 /// is held.
 const WRITE_BUFFER_BYTES_MAX: usize = 16 << 20;
 
-/// The addresses of the WebSocket. Least role: viewer; `system`: admin.
-pub fn routes<S>() -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Push: FromRef<S>,
-    Access: FromRef<S>,
-{
-    Router::new()
-        .route("/api/monitoring/ws", get(plain))
-        .route("/ws/dashboard", get(dashboard))
-        .route("/ws/resource/{id}", get(resource))
-        .route("/ws/system", get(system))
-}
-
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-async fn plain(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
+pub(crate) async fn plain(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
     open(&push, person, upgrade, None)
 }
 
-async fn dashboard(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
+pub(crate) async fn dashboard(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
     open(&push, person, upgrade, Some(Room::Overview))
 }
 
-async fn resource(
+pub(crate) async fn resource(
     State(push): State<Push>,
     Path(id): Path<String>,
     person: SocketPerson,
@@ -57,14 +41,14 @@ async fn resource(
     open(&push, person, upgrade, Some(Room::Resource(id)))
 }
 
-async fn system(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
+pub(crate) async fn system(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
     open(&push, person, upgrade, Some(Room::System))
 }
 
 fn open(push: &Push, person: SocketPerson, upgrade: Upgrade, fixed: Option<Room>) -> Result<Response, Problem> {
     let SocketPerson(person) = person;
     if let (Some(Room::System), Some(person)) = (&fixed, &person) {
-        person.require(Role::Admin)?;
+        person.require(push.0.access.monitoring_role())?;
     }
     let upgrade = upgrade.map_err(|rejection| {
         let response = rejection.into_response();

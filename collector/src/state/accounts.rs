@@ -20,6 +20,8 @@ pub struct User {
     pub password: String,
     /// What the account may do.
     pub role: Role,
+    /// The tenant that bounds what it sees.
+    pub tenant: Option<Arc<str>>,
 }
 
 /// One sign-in.
@@ -43,6 +45,10 @@ pub struct Token {
     pub id: i64,
     /// Name given at its making.
     pub name: Arc<str>,
+    /// The tenant that all of its agents' data belong to.
+    pub tenant: Option<Arc<str>>,
+    /// The environment that all of its agents' data belong to.
+    pub environment: Option<Arc<str>>,
     used: Use,
 }
 
@@ -106,11 +112,12 @@ impl Accounts {
     pub(super) fn read(db: &StateDb, before: &Self) -> Result<Self, StateError> {
         let mut new = Self::default();
         let mut owners: HashMap<i64, Arc<User>> = HashMap::new();
-        let mut select = db.connection.prepare_cached("SELECT id, username, password, role FROM user")?;
+        let mut select = db.connection.prepare_cached("SELECT id, username, password, role, tenant FROM user")?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let username: Arc<str> = row.get::<_, String>(1)?.into();
-            let user = User { username: Arc::clone(&username), password: row.get(2)?, role: role_of(&row.get::<_, String>(3)?) };
+            let (role, tenant) = (role_of(&row.get::<_, String>(3)?), row.get::<_, Option<String>>(4)?.map(Arc::from));
+            let user = User { username: Arc::clone(&username), password: row.get(2)?, role, tenant };
             let user = Arc::new(user);
             owners.insert(row.get(0)?, Arc::clone(&user));
             new.users.insert(username, user);
@@ -135,12 +142,15 @@ impl Accounts {
     }
 
     fn read_tokens(&mut self, db: &StateDb, before: &Self) -> Result<(), StateError> {
-        let columns = "SELECT id, name, fingerprint, coalesce(last_used_ms, 0) FROM agent_token WHERE revoked_ms IS NULL";
+        let columns = "SELECT id, name, fingerprint, coalesce(last_used_ms, 0), tenant, environment FROM agent_token WHERE revoked_ms IS NULL";
         let mut select = db.connection.prepare_cached(columns)?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let fingerprint = Fingerprint(row.get(2)?);
-            let token = Token { id: row.get(0)?, name: row.get::<_, String>(1)?.into(), used: Use::stored(row.get(3)?) };
+            let text = |at| Ok::<_, StateError>(row.get::<_, Option<String>>(at)?.map(Arc::from));
+            let (tenant, environment) = (text(4)?, text(5)?);
+            let (name, used) = (row.get::<_, String>(1)?.into(), Use::stored(row.get(3)?));
+            let token = Token { id: row.get(0)?, name, tenant, environment, used };
             if let Some(known) = before.tokens.get(&fingerprint) {
                 token.touch(known.used.at_ms.load(Relaxed));
             }

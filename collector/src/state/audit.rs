@@ -13,6 +13,9 @@ pub const AUDIT_MAX: i64 = 100_000;
 /// The word of an action that is under way, or was when the collector ended.
 pub const STARTED: &str = "started";
 
+/// The word of an action that ended as it should.
+pub const DONE: &str = "done";
+
 /// A line to be written before an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditStart {
@@ -67,6 +70,15 @@ impl StateDb {
         writing.execute("DELETE FROM audit WHERE id <= ?1", [id - AUDIT_MAX])?;
         writing.commit()?;
         Ok(id)
+    }
+
+    /// Writes a line of what is done and over already.
+    ///
+    /// # Errors
+    /// [`StateError::Sqlite`].
+    pub fn note_audit(&mut self, line: &AuditStart) -> Result<(), StateError> {
+        let id = self.begin_audit(line)?;
+        self.end_audit(id, DONE, None, &line.detail)
     }
 
     /// Completes a line after its action. A line that has gone meanwhile is no error.
@@ -143,6 +155,24 @@ mod tests {
         db.end_audit(id, "failed", None, "{}").unwrap();
         let [row] = &db.audit(10, None, None).unwrap()[..] else { panic!("one line") };
         assert_eq!((row.result.as_str(), row.count, row.start.detail.as_str()), ("done", Some(7), r#"{"db":0}"#));
+    }
+
+    #[test]
+    fn nobody_changes_or_removes_a_line_that_is_complete() {
+        let (_dir, mut db) = db();
+        db.note_audit(&line("user.create")).unwrap();
+        for attempt in [
+            "UPDATE audit SET username = 'bob'",
+            "UPDATE audit SET result = 'started'",
+            "UPDATE audit SET detail = '{}'",
+            "DELETE FROM audit",
+            "INSERT OR REPLACE INTO audit SELECT * FROM audit",
+        ] {
+            db.connection.execute(attempt, []).unwrap_err();
+        }
+        let begun = db.begin_audit(&line("redis.flush")).unwrap();
+        db.connection.execute("UPDATE audit SET username = 'bob' WHERE id = ?1", [begun]).unwrap_err();
+        assert!(db.audit(10, None, None).unwrap().iter().all(|row| row.start.username == "ana"));
     }
 
     #[test]

@@ -11,10 +11,10 @@ use rusqlite::{OpenFlags, backup::Backup};
 use super::{Connection, Duration, Path, StateError};
 
 /// Marks the file as ours: "FarS" in ASCII.
-const APPLICATION_ID: i64 = 0x4661_7253;
+pub(super) const APPLICATION_ID: i64 = 0x4661_7253;
 
 /// Each step brings the layout from its index to the next version. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE user (
         id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE, password TEXT NOT NULL,
@@ -41,6 +41,50 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX audit_of_action ON audit (action, id);
 ",
+    "
+    -- Who somebody is: the tenant that bounds what is seen, where the account comes from, its second factor.
+    ALTER TABLE user ADD COLUMN tenant TEXT;
+    ALTER TABLE user ADD COLUMN origin TEXT NOT NULL DEFAULT 'local';
+    ALTER TABLE user ADD COLUMN disabled_ms INTEGER;
+    ALTER TABLE user ADD COLUMN last_login_ms INTEGER;
+    ALTER TABLE user ADD COLUMN totp BLOB;
+    ALTER TABLE user ADD COLUMN totp_pending BLOB;
+    ALTER TABLE user ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE recovery_code (
+        user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE, fingerprint BLOB NOT NULL, PRIMARY KEY (user, fingerprint)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE identity (
+        issuer TEXT NOT NULL, subject TEXT NOT NULL, user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+        PRIMARY KEY (issuer, subject)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE session ADD COLUMN address TEXT;
+    ALTER TABLE session ADD COLUMN agent TEXT;
+    ALTER TABLE agent_token ADD COLUMN tenant TEXT;
+    ALTER TABLE agent_token ADD COLUMN environment TEXT;
+    ALTER TABLE agent_token ADD COLUMN created_by TEXT;
+    CREATE TABLE api_token (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, fingerprint BLOB NOT NULL UNIQUE,
+        user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE, role TEXT NOT NULL, tenant TEXT,
+        created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, last_used_ms INTEGER, revoked_ms INTEGER
+    ) STRICT;
+    CREATE INDEX api_token_of_user ON api_token (user);
+    CREATE TABLE board (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL UNIQUE, title TEXT NOT NULL, owner TEXT NOT NULL, tenant TEXT,
+        is_shared INTEGER NOT NULL, widgets TEXT NOT NULL, revision INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX board_of_owner ON board (owner);
+    CREATE INDEX audit_of_person ON audit (username, id);
+    -- The audit log is only added to: a line may be completed once, and only the oldest of too many go.
+    CREATE TRIGGER audit_is_kept BEFORE UPDATE ON audit
+        WHEN old.result <> 'started' OR new.id <> old.id OR new.time_ms <> old.time_ms OR new.username <> old.username
+            OR new.role <> old.role OR new.address IS NOT old.address OR new.action <> old.action OR new.target <> old.target
+            OR new.reason IS NOT old.reason
+        BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+    CREATE TRIGGER audit_is_whole BEFORE DELETE ON audit
+        WHEN old.id > (SELECT max(id) FROM audit) - 100000
+        BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+",
 ];
 
 /// How long one process waits for another's write. Writes take milliseconds.
@@ -62,6 +106,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Else a line of the audit log could be replaced without its guard being asked.
+    connection.pragma_update(None, "recursive_triggers", true)?;
     migrate(&mut connection, path, known)?;
     Ok(connection)
 }

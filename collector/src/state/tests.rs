@@ -199,13 +199,19 @@ async fn the_signing_key_is_made_once() {
 }
 
 #[test]
-fn a_file_without_an_audit_log_gets_one_and_keeps_its_accounts() {
-    let (_dir, path) = place();
-    let mut db = StateDb::open(&path).unwrap();
-    db.add_user("ana", "hash", Role::Admin, NOW).unwrap();
-    db.connection.execute_batch("DROP TABLE audit; PRAGMA user_version = 1;").unwrap();
-    drop(db);
-    let db = StateDb::open(&path).unwrap();
-    assert_eq!(db.audit(10, None, None).unwrap(), []);
-    assert_eq!(db.users().unwrap().len(), 1);
+fn a_file_of_any_older_layout_gets_the_newest_and_keeps_its_accounts() {
+    for layout in 1..file::MIGRATIONS.len() {
+        let (_dir, path) = place();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&file::MIGRATIONS[..layout].concat()).unwrap();
+        old.pragma_update(None, "application_id", file::APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", i64::try_from(layout).unwrap()).unwrap();
+        let user = "INSERT INTO user (username, password, role, created_ms) VALUES ('ana', 'hash', 'admin', 5)";
+        old.execute(user, []).unwrap();
+        drop(old);
+        let db = StateDb::open(&path).unwrap();
+        assert_eq!(db.audit(10, None, None).unwrap(), []);
+        assert_eq!(db.users().unwrap().len(), 1, "layout {layout}");
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use farol_collector::api::{route::Method, routes::ROUTES};
+use farol_collector::api::routes;
 
 use crate::harness::{AGENT_TOKEN, Collector, batch, now_ms, settings};
 
@@ -13,11 +13,9 @@ use crate::harness::{AGENT_TOKEN, Collector, batch, now_ms, settings};
 async fn every_route_of_the_table_is_served_and_documented() {
     let (collector, _dir) = Collector::fresh().await;
     let document = collector.ask("GET", "/api/openapi.json", &[], b"").await.json();
-    for route in ROUTES {
-        let (method, word) = match route.method {
-            Method::Get => ("GET", "get"),
-            Method::Post => ("POST", "post"),
-        };
+    for route in routes::all() {
+        let word = route.method.as_str();
+        let method = &word.to_ascii_uppercase();
         assert!(document["paths"][route.path][word].is_object(), "{} is not documented", route.path);
         let reply = collector.ask(method, &route.path.replace("{id}", "1"), &[], b"").await;
         assert!(reply.status != 404 && reply.status != 405, "{} is not served: {reply:?}", route.path);

@@ -53,6 +53,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
             session_max: Duration::from_secs(3_600),
             token_lifetime: Duration::from_secs(3_600),
             secure_cookie: false,
+            ..AccessSettings::default()
         },
         retention: Retention {
             raw: Duration::from_secs(2 * 86_400),

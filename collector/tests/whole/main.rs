@@ -12,6 +12,10 @@ mod door;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;

@@ -89,6 +89,7 @@ impl House {
             session_max: Duration::from_secs(86_400),
             token_lifetime: Duration::from_secs(86_400),
             secure_cookie: false,
+            ..AccessSettings::default()
         };
         let (access, _) = Access::open(state.clone(), settings, None, Arc::clone(&told)).await.unwrap();
         let people = state.change(|db| Role::ALL.iter().try_for_each(|role| db.add_user(role.as_str(), "no hash", *role, START)));

@@ -1,0 +1,51 @@
+//! Lines of the audit log for what is done and over at once: people, tokens, dashboards, exports.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::Person;
+use crate::state::{AuditStart, State, StateError};
+
+/// Who did something, and from where.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Name of the account.
+    pub username: String,
+    /// In which role; empty when nobody is signed in.
+    pub role: String,
+    /// Where the request came from, when that is known.
+    pub address: Option<IpAddr>,
+}
+
+impl By {
+    /// A signed-in person.
+    #[must_use]
+    pub fn person(person: &Person, address: Option<IpAddr>) -> Self {
+        Self { username: person.username.to_string(), role: person.role.to_string(), address }
+    }
+}
+
+/// Writes one finished line. `detail` is a JSON object without secrets.
+///
+/// # Errors
+/// As [`State::change`].
+pub async fn note(state: &State, by: By, now_ms: i64, action: &str, target: &str, detail: Value) -> Result<(), StateError> {
+    let start = line(by, now_ms, action, target, &detail);
+    state.change(move |db| db.note_audit(&start)).await
+}
+
+/// A line, for whoever writes it in the transaction of the change itself.
+#[must_use]
+pub fn line(by: By, now_ms: i64, action: &str, target: &str, detail: &Value) -> AuditStart {
+    AuditStart {
+        time_ms: now_ms,
+        username: by.username,
+        role: by.role,
+        address: by.address.map(|address| address.to_canonical().to_string()),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: detail.to_string(),
+        reason: None,
+    }
+}
