@@ -109,6 +109,13 @@ export interface User {
 export interface AuthState {
   setup_required: boolean;
   version: string;
+  /** Providers that people may sign in with. */
+  oidc?: Provider[];
+}
+
+export interface Provider {
+  name: string;
+  title: string;
 }
 
 /** One message of the WebSocket, either way. */

@@ -7,7 +7,7 @@ import { num, rangeSpan } from '../i18n/format';
 import { t } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import { fleet } from '../live/fleet';
-import { haystack } from '../shell/search';
+import { haystack } from '../shell/find';
 import { PRESETS } from '../time/range';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';

@@ -15,7 +15,7 @@ import { lang, t } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import * as clock from '../live/clock';
 import { fleet } from '../live/fleet';
-import { haystack } from '../shell/search';
+import { haystack } from '../shell/find';
 import { rangeWords } from '../shell/top-bar';
 import { path } from '../state/route';
 import { shown } from '../state/scope';

@@ -6,14 +6,15 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n/index';
 import { toast } from '../ui/toast';
 
-interface Props {
-  load: () => Promise<ComponentType>;
+interface Props<P> {
+  load: () => Promise<ComponentType<P>>;
+  props?: P;
   /** With it the failure is said: somebody waits for the part. */
   onFailed?: () => void;
 }
 
-export function Late({ load, onFailed }: Props) {
-  const [Found, found] = useState<ComponentType | null>(null);
+export function Late<P extends object>({ load, props = {} as P, onFailed }: Props<P>) {
+  const [Found, found] = useState<ComponentType<P> | null>(null);
   useEffect(() => {
     load().then(
       (part) => found(() => part),
@@ -24,5 +25,5 @@ export function Late({ load, onFailed }: Props) {
       },
     );
   }, []);
-  return Found && <Found />;
+  return Found && <Found {...props} />;
 }

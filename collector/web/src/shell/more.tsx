@@ -1,19 +1,17 @@
 // What has no room in the phone's tab bar: other pages, search, theme, language, version, signing out.
 
-import { signal } from '@preact/signals';
-
 import { exportWish } from '../export/wish';
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
+import { role, roleWord } from '../state/roles';
 import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { isMoreOpen, isSearchOpen } from './open';
 import { openPages } from './pages';
-import { isSearchOpen } from './search';
-import { LanguageSwitch } from './shell';
 
-export const isMoreOpen = signal(false);
+import { LanguageSwitch } from './shell';
 
 export function MorePanel() {
   const m = t.value;
@@ -29,7 +27,7 @@ export function MorePanel() {
       </header>
       <div class="mb">
         <p class="sub">
-          {who?.role}
+          {roleWord(role())}
           {version.value !== null && ` · Farol v${version.value}`}
         </p>
         <nav class="nav more-nav" aria-label={m.more}>

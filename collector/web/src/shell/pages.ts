@@ -17,7 +17,8 @@ export interface PageRow {
     | 'health'
     | 'integrations'
     | 'boards'
-    | 'monitoring';
+    | 'monitoring'
+    | 'settings';
   /** The single key that leads there. */
   key: string;
   /** Whether it has a place in the phone's tab bar. */
@@ -39,9 +40,16 @@ export const PAGES: readonly PageRow[] = [
   { path: '/boards', icon: 'board', word: 'boards', key: 'b', isTab: false },
   { path: '/monitoring', icon: 'gauge', word: 'monitoring', key: 'm', isTab: false },
   { path: '/integrations', icon: 'plug', word: 'integrations', key: 'i', isTab: false, isFoot: true },
+  { path: '/settings', icon: 'unit', word: 'settings', key: ',', isTab: false, isFoot: true },
 ];
 
 /** The pages that the signed-in person may see: a whole page that is refused has no link. */
 export function openPages(): PageRow[] {
   return PAGES.filter((page) => page.path !== '/monitoring' || mayMonitor());
+}
+
+/** The page of an address; one with parts of its own is named by the first. A dashboard is one of its list's. */
+export function pageAt(path: string): PageRow | undefined {
+  const top = path.startsWith('/settings/') ? '/settings' : path.startsWith('/d/') ? '/boards' : path;
+  return PAGES.find((page) => page.path === top);
 }

@@ -7,6 +7,7 @@ import { exportWish } from '../export/wish';
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
+import { role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
@@ -15,12 +16,10 @@ import { Icon, Mark } from '../ui/icon';
 import { look, StatusIcon } from '../ui/parts';
 import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
-import { isSheetOpen, Keys } from './keys';
-import { isMoreOpen, MorePanel } from './more';
 import { Late } from './late';
-import { openPages, type PageRow } from './pages';
-import { isSearchOpen, Search } from './search';
-import { contact, TopBar } from './top-bar';
+import { isMoreOpen, isSearchOpen, isSheetOpen } from './open';
+import { openPages, pageAt, type PageRow } from './pages';
+import { contact, rangePicker, TopBar } from './top-bar';
 
 /** More hosts, or services, than this are found by searching. */
 const HOSTS_SHOWN = 12;
@@ -48,7 +47,7 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 
 function PageLink({ page }: { page: PageRow }) {
   return (
-    <a href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+    <a href={href(page.path)} aria-current={pageAt(path.value) === page ? 'page' : undefined}>
       <Icon name={page.icon} />
       <span class="ell">{t.value[page.word]}</span>
     </a>
@@ -74,6 +73,11 @@ export function LanguageSwitch() {
 }
 
 const boardLinks = async () => (await import('../boards/side')).BoardLinks;
+const OVERLAYS = [
+  { open: isSearchOpen, load: async () => (await import('./search')).Search },
+  { open: isSheetOpen, load: async () => (await import('./keys-sheet')).Keys },
+  { open: isMoreOpen, load: async () => (await import('./more')).MorePanel },
+];
 const exportDialog = async () => (await import('../export/dialog')).ExportDialog;
 
 function Sidebar() {
@@ -107,7 +111,7 @@ function Sidebar() {
         <Late load={boardLinks} />
       </nav>
       <div class="side-foot">
-        <nav class="nav foot-nav" aria-label={m.integrations}>
+        <nav class="nav foot-nav" aria-label={m.settings}>
           {openPages()
             .filter((page) => page.isFoot === true)
             .map((page) => (
@@ -130,18 +134,18 @@ function Sidebar() {
           </button>
         </div>
         {who && (
-          <div class="me">
+          <a class="me plain" href={href('/settings/account')}>
             <span class="avatar" aria-hidden="true">
               {who.username.slice(0, 2).toUpperCase()}
             </span>
             <span class="grow">
               <b class="ell">{who.username}</b>
               <small>
-                {who.role}
+                {roleWord(role())}
                 {version.value !== null && ` · v${version.value}`}
               </small>
             </span>
-          </div>
+          </a>
         )}
       </div>
     </aside>
@@ -166,6 +170,13 @@ function TabBar() {
       </button>
     </nav>
   );
+}
+
+/** Fetches what opens at a key's press, so that it does so at once, and while the collector is away. */
+export function prefetch(): void {
+  for (const { load } of OVERLAYS) load().catch(() => undefined);
+  rangePicker().catch(() => undefined);
+  exportDialog().catch(() => undefined);
 }
 
 interface Props {
@@ -194,9 +205,9 @@ export function Shell({ title, crumbs, ranges, actions, children }: Props) {
         </main>
         <TabBar />
       </div>
-      {isSearchOpen.value && <Search />}
-      {isSheetOpen.value && <Keys />}
-      {isMoreOpen.value && <MorePanel />}
+      {OVERLAYS.map(
+        ({ open, load }, i) => open.value && <Late key={i} load={load} onFailed={() => (open.value = false)} />,
+      )}
       {exportWish.value && <Late load={exportDialog} onFailed={() => (exportWish.value = null)} />}
       <Toasts />
       <Announcer />

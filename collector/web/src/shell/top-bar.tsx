@@ -1,7 +1,7 @@
 // The bar on top: where we are, whether it is live, the time range, pause, theme.
 
 import type { ComponentChildren } from 'preact';
-import { computed, signal } from '@preact/signals';
+import { computed } from '@preact/signals';
 
 import { exportWish } from '../export/wish';
 import { hhmmss, NARROW, num, rangeSpan, stamp } from '../i18n/format';
@@ -12,9 +12,9 @@ import { theme, toggleTheme } from '../state/prefs';
 import { range, setParams, undoZoom, zoom } from '../state/route';
 import { spanText } from '../time/range';
 import { Icon } from '../ui/icon';
-import { RangePicker } from './range-picker';
-
-export const isRangeOpen = signal(false);
+import { Late } from './late';
+import { isRangeOpen } from './open';
+import type { RangePicker } from './range-picker';
 
 /** After this without a message the bar says that the connection is being sought, and later that it is lost. */
 export const SILENT_MS = 5_000;
@@ -103,6 +103,9 @@ function setZoom(from: number, to: number): void {
   setParams({ zoom: `${Math.round(end - (to - from))}-${Math.round(end)}` });
 }
 
+export const rangePicker = async (): Promise<typeof RangePicker> => (await import('./range-picker')).RangePicker;
+const closeRange = () => (isRangeOpen.value = false);
+
 interface Props {
   title: string;
   crumbs?: ComponentChildren;
@@ -147,7 +150,11 @@ export function TopBar({ title, crumbs, ranges, actions }: Props) {
             <Icon name={isPaused ? 'play' : 'pause'} size={14} />
           </button>
           {isRangeOpen.value && (
-            <RangePicker isLiveOnly={ranges === 'live'} onClose={() => (isRangeOpen.value = false)} />
+            <Late
+              load={rangePicker}
+              props={{ isLiveOnly: ranges === 'live', onClose: closeRange }}
+              onFailed={closeRange}
+            />
           )}
         </span>
       )}
