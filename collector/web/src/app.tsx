@@ -12,7 +12,7 @@ import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
 import { pageAt } from './shell/pages';
-import { lightClass, Shell } from './shell/shell';
+import { lightClass, prefetch, Shell } from './shell/shell';
 import { path } from './state/route';
 import { ask, session } from './state/session';
 import { Failed } from './ui/card';
@@ -31,6 +31,9 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/settings': async () => (await import('./settings/page')).SettingsPage,
   '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
+  '/boards': async () => (await import('./boards/list')).BoardsPage,
+  '/d': async () => (await import('./boards/page')).BoardPage,
+  '/monitoring': async () => (await import('./monitoring/page')).MonitoringPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
 };
 
@@ -79,8 +82,9 @@ function Page() {
   if (here === '/') return <Overview />;
   const id = resourceId();
   if (id !== null) return <LazyPage name="/resource" id={id} />;
+  if (/^\/d\/[^/]+$/.test(here)) return <LazyPage name="/d" id={0} />;
   if (here.startsWith('/settings/')) return <LazyPage name="/settings" id={0} />;
-  return here !== '/resource' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
+  return here !== '/resource' && here !== '/d' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
 }
 
 /** The title of the tab. */
@@ -99,7 +103,10 @@ function SignedIn() {
     feed.start();
     addEventListener('keydown', onKey);
     // Soon after the first page, so that a click finds the others ready.
-    const soon = setTimeout(() => Object.keys(LOADERS).forEach((name) => void load(name)), 1_500);
+    const soon = setTimeout(() => {
+      Object.keys(LOADERS).forEach((name) => void load(name));
+      prefetch();
+    }, 1_500);
     return () => {
       clearTimeout(soon);
       removeEventListener('keydown', onKey);

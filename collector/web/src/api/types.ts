@@ -102,6 +102,8 @@ export interface Completeness {
 export interface User {
   username: string;
   role: string;
+  /** Whether `/monitoring` and its stream are open to this person. */
+  monitoring?: boolean;
 }
 
 export interface AuthState {
@@ -121,6 +123,9 @@ export interface Envelope {
   message_type: string;
   payload: unknown;
   timestamp: number;
+  /** Small panels expect a shape of its own for some: `system_stats` with `data`. */
+  event?: string;
+  data?: unknown;
 }
 
 /** One request, whole. */
