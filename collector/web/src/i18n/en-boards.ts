@@ -120,6 +120,7 @@ export const enBoards: Words<typeof ptBoards> = {
   value: 'Value',
   sortBy: (column) => `Sort by ${column}`,
   noResources: 'No resource',
+  statesOf: (title) => `${title}: states`,
   gaugeText: (title, value, low, high) => `${title}: ${value}, scale from ${low} to ${high}`,
   newTab: 'opens in a new tab',
 

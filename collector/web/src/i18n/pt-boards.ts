@@ -118,6 +118,7 @@ export const ptBoards = {
   value: 'Valor',
   sortBy: (column: string) => `Ordenar por ${column}`,
   noResources: 'Nenhum recurso',
+  statesOf: (title: string) => `${title}: estados`,
   gaugeText: (title: string, value: string, low: string, high: string) =>
     `${title}: ${value}, escala de ${low} a ${high}`,
   newTab: 'abre em outra aba',
