@@ -34,11 +34,14 @@ use crate::{
     problem::Problem,
     pull::Pull,
     push::Push,
+    run::tls::Tls,
     self_watch::Own,
     service::Services,
 };
 
 pub mod act;
+pub mod alerts;
+pub mod audit;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -48,7 +51,9 @@ pub mod errors;
 pub mod events;
 pub mod history;
 pub mod integrations;
+pub mod keys;
 pub mod logs;
+pub mod monitoring;
 pub mod named;
 pub mod parameters;
 pub mod query;
@@ -95,6 +100,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.
     pub own: Own,
+    /// The collector's own TLS.
+    pub tls: Option<Tls>,
     /// When the process started, in milliseconds since the epoch.
     pub started_ms: i64,
 }

@@ -14,8 +14,11 @@ use crate::{access::AgentAuth, problem::Problem};
 /// Header in which an agent says what its clock showed when it sent the batch, in milliseconds since the epoch.
 pub const SENT_MS: &str = "farol-sent-ms";
 
-/// The agents' door. Needs an agent token.
-pub(crate) async fn batches(
+/// The agents' door: takes a batch from whoever brings an agent token.
+///
+/// # Errors
+/// What an agent is told, as the architecture's table of the wire has it.
+pub async fn batches(
     State(ingest): State<Ingest>,
     agent: AgentAuth,
     headers: HeaderMap,
