@@ -23,10 +23,13 @@ use crate::{
 mod api_token;
 pub mod audit;
 pub mod extract;
+mod issuer;
 pub mod jwt;
 mod limiter;
+pub mod oidc;
 pub mod origin;
 pub mod password;
+pub mod proxy;
 mod refusal;
 pub mod role;
 pub mod routes;
@@ -37,6 +40,8 @@ pub mod token;
 pub mod totp;
 pub mod view;
 
+pub(crate) use issuer::fetch::is_safe as is_safe_address;
+pub use issuer::{fetch::FetchError, standing::ClaimMap};
 pub use extract::{AgentAuth, Credential, Person, SocketPerson};
 pub use role::Role;
 pub use view::View;
@@ -59,6 +64,8 @@ struct Inner {
     /// The token that the configuration allows, as its fingerprint.
     configured_token: Option<Fingerprint>,
     signer: jwt::Signer,
+    issuers: issuer::Issuers,
+    oidc: oidc::Oidc,
     seal: Seal,
     hasher: Hasher,
     limiter: Limiter,
@@ -73,6 +80,9 @@ pub enum AccessError {
     /// A password cannot be used.
     #[error("using the password of the configuration")]
     Password(#[from] password::PasswordError),
+    /// Providers of sign-in cannot be asked.
+    #[error("preparing sign-in from elsewhere")]
+    Elsewhere(#[from] FetchError),
     /// The system gives no random numbers.
     #[error("getting random numbers from the system")]
     Random(#[source] getrandom::Error),
@@ -119,6 +129,8 @@ impl Access {
         let configured_token = settings.agent_token.as_ref().map(|token| Fingerprint::of(token.reveal()));
         let access = Self(Arc::new(Inner {
             signer: jwt::Signer::new(&key),
+            issuers: issuer::Issuers::start(&settings.issuers)?,
+            oidc: oidc::Oidc::new(&settings.oidc, public_url)?,
             public_origin: public_url.and_then(origin::of_url),
             configured_token,
             seal,
@@ -138,17 +150,32 @@ impl Access {
         !self.0.state.now().has_administrator()
     }
 
-    /// The person behind a bearer token of `POST /api/auth/login` or a token for programs, as a WebSocket's `Auth` message
-    /// brings it too.
+    /// The person behind a bearer token: of `POST /api/auth/login`, of programs, or of an application whose keys are known.
     #[must_use]
     pub fn person_by_token(&self, token: &str) -> Option<Person> {
         let now_ms = self.0.clock.now_ms();
         if token.starts_with(token::API_PREFIX) {
             return api_token::by_secret(self, token, now_ms);
         }
-        let claims = self.0.signer.verify(token, now_ms)?;
-        let person = session::by_key(self, claims.session, now_ms)?;
-        (*person.username == *claims.subject).then_some(person)
+        if let Some(claims) = self.0.signer.verify(token, now_ms) {
+            let person = session::by_key(self, claims.session, now_ms)?;
+            return (*person.username == *claims.subject).then_some(person);
+        }
+        self.0.issuers.person(token, now_ms)
+    }
+
+    /// The same, asking an application's published keys again when the token is signed with one that is not known yet.
+    pub async fn person_by_bearer(&self, token: &str) -> Option<Person> {
+        match self.person_by_token(token) {
+            None if self.0.issuers.learn(token).await => self.person_by_token(token),
+            known => known,
+        }
+    }
+
+    /// The key that checks our own login tokens, as a published set (RFC 7517).
+    #[must_use]
+    pub fn published_keys(&self) -> serde_json::Value {
+        self.0.signer.published()
     }
 
     /// Whether a person who was let in earlier is still signed in. Long connections ask this from time to time.
@@ -204,6 +231,10 @@ impl Access {
 
     fn signer(&self) -> &jwt::Signer {
         &self.0.signer
+    }
+
+    fn oidc(&self) -> &oidc::Oidc {
+        &self.0.oidc
     }
 
     fn seal(&self) -> &Seal {

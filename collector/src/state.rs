@@ -15,7 +15,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 pub mod accounts;
 pub mod audit;
+pub mod boards;
 mod file;
+pub mod identity;
 pub mod live;
 pub mod second_factor;
 pub mod sessions;

@@ -118,7 +118,7 @@ where
         if let Some(token) = bearer(&parts.headers) {
             let refused =
                 || Problem::unauthorized("this token is not accepted: it is wrong, has expired, or its sign-in has ended");
-            return access.person_by_token(token).ok_or_else(refused);
+            return access.person_by_bearer(token).await.ok_or_else(refused);
         }
         let person = session::by_cookie(&access, &parts.headers).ok_or_else(|| Problem::unauthorized("sign in first"))?;
         if !parts.method.is_safe() {
@@ -162,7 +162,7 @@ where
         let access = Access::from_ref(state);
         if let Some(token) = bearer(&parts.headers) {
             let refused = || Problem::unauthorized("this token is not accepted");
-            return access.person_by_token(token).map(Some).map(Self).ok_or_else(refused);
+            return access.person_by_bearer(token).await.map(Some).map(Self).ok_or_else(refused);
         }
         let Some(person) = session::by_cookie(&access, &parts.headers) else { return Ok(Self(None)) };
         origin::check(&parts.headers, &parts.uri, access.public_origin(), origin::Missing::Refuse)?;

@@ -40,6 +40,8 @@ pub struct SignInState {
     setup_required: bool,
     /// Version of the collector.
     version: &'static str,
+    /// Providers at which people may sign in instead.
+    oidc: Vec<super::oidc::Offered>,
 }
 
 /// A name and a password.
@@ -117,7 +119,7 @@ impl Word {
 }
 
 pub(crate) async fn state(Shared(access): Shared<Access>) -> Response {
-    let state = SignInState { setup_required: access.setup_required(), version: env!("CARGO_PKG_VERSION") };
+    let state = SignInState { setup_required: access.setup_required(), version: env!("CARGO_PKG_VERSION"), oidc: access.oidc().offered() };
     not_cached(Json(state))
 }
 

@@ -1,10 +1,8 @@
 //! `POST /api/dashboard/redis/*` and `/api/v1/actions/{id}`: what changes another system.
 
-use std::net::SocketAddr;
-
 use axum::{
     RequestExt as _,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Path, Request},
+    extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Path, Request},
     http::StatusCode,
     response::Response,
 };
@@ -14,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{App, json};
 use crate::{
-    access::{Person, Role},
+    access::{Person, Role, proxy::ClientAddress},
     act::{ActError, Actor, JobState, Place, delete::ByPattern},
     problem::{JsonBody, Problem},
     pull::Code,
@@ -141,7 +139,7 @@ pub(super) async fn cancel(app: App, request: Request) -> Result<Response, Probl
 /// Who asks, and for what. The route's guard has checked the role.
 async fn read<T: DeserializeOwned>(app: &App, mut request: Request) -> Result<(Person, Actor, T), Problem> {
     let person: Person = request.extract_parts_with_state(app).await?;
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = ClientAddress::of(request.extensions()).address;
     let signed_in_ms = app.parts().access.signed_in_ms(&person);
     let actor = Actor { username: person.username.to_string(), role: person.role, address, signed_in_ms };
     DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);

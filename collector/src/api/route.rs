@@ -114,6 +114,8 @@ pub enum Answer {
     File(&'static [&'static str]),
     /// 204.
     Nothing,
+    /// 302: the browser goes on elsewhere.
+    Redirect,
     /// 101: a WebSocket.
     Socket,
 }

@@ -13,12 +13,32 @@ mod api;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod jwt;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod live_resume;
+#[cfg(test)]
+mod live_rooms;
+#[cfg(test)]
+mod live_tenant;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod boards;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
+mod tls;
