@@ -314,6 +314,10 @@ impl Access {
         if let Some(Err(message)) = agent_token.as_ref().map(|t| usable_token(t.reveal())) {
             faults.add("access.agent_token", message);
         }
+        let is_path = |path: &PathBuf| path.to_str().is_some_and(|text| !text.is_empty() && !text.chars().any(char::is_control));
+        if self.key_file.as_ref().is_some_and(|path| !is_path(path)) {
+            faults.add("access.key_file", "is no path of a file".to_owned());
+        }
         AccessSettings {
             admin_password: admin_password.map(|p| Secret::new(p.reveal())),
             agent_token: agent_token.map(|t| Secret::new(t.reveal())),
