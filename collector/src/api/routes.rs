@@ -29,7 +29,8 @@ mod oidc;
 mod outside;
 
 /// The groups, each a list of rows.
-const GROUPS: &[&[Route]] = &[house::ROWS, history::ROWS, applications::ROWS, outside::ROWS, act::ROWS, live::ROWS, access::ROWS, oidc::ROWS];
+const GROUPS: &[&[Route]] =
+    &[house::ROWS, history::ROWS, applications::ROWS, outside::ROWS, act::ROWS, live::ROWS, access::ROWS, oidc::ROWS];
 
 /// Every address of the collector but the page's files.
 pub fn all() -> impl Iterator<Item = &'static Route> {

@@ -15,7 +15,12 @@ use crate::{access::AgentAuth, problem::Problem};
 pub const SENT_MS: &str = "farol-sent-ms";
 
 /// The agents' door. Needs an agent token.
-pub(crate) async fn batches(State(ingest): State<Ingest>, _agent: AgentAuth, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn batches(
+    State(ingest): State<Ingest>,
+    _agent: AgentAuth,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let encoding = encoding(&headers)?;
     let sent_ms = headers.get(SENT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
     let (body, _permit) = body::read(body, &ingest.0.in_flight).await?;

@@ -6,10 +6,7 @@ use axum::{
 };
 
 use super::{Push, Room, connection};
-use crate::{
-    access::SocketPerson,
-    problem::Problem,
-};
+use crate::{access::SocketPerson, problem::Problem};
 
 /// Largest message of a listener, in bytes: a subscription to 64 rooms is 2 KiB, a token 1 KiB.
 const MESSAGE_BYTES_MAX: usize = 16 << 10;

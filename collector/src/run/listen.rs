@@ -239,7 +239,10 @@ mod tests {
             let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).iter().map(|c| c.to_str().unwrap().to_owned()).collect();
             (cookies, headers.contains_key(header::STRICT_TRANSPORT_SECURITY))
         };
-        assert_eq!(answer(true), (vec!["a=1; Path=/; Secure".into(), "b=2; Secure; Path=/".into(), "secure=3; Secure".into()], true));
+        assert_eq!(
+            answer(true),
+            (vec!["a=1; Path=/; Secure".into(), "b=2; Secure; Path=/".into(), "secure=3; Secure".into()], true)
+        );
         assert_eq!(answer(false), (vec!["a=1; Path=/".into(), "b=2; Secure; Path=/".into(), "secure=3".into()], false));
     }
 }

@@ -97,7 +97,13 @@ impl Answered {
     }
 }
 
-async fn finish(access: &Access, name: &str, client: ClientAddress, uri: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Fault> {
+async fn finish(
+    access: &Access,
+    name: &str,
+    client: ClientAddress,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, Fault> {
     let oidc = access.oidc();
     let provider = oidc.provider(name).ok_or(Fault::Expired)?;
     let answered = Answered::read(uri).ok_or(Fault::Answer("a parameter stands there twice"))?;
@@ -119,7 +125,8 @@ async fn finish(access: &Access, name: &str, client: ClientAddress, uri: &Uri, h
     let claims = exchange::claims(provider, &found, &begun, &code, now_ms).await?;
     let who = who::identity(provider, &claims)?;
     let (origin, role, tenant) = (who.origin.clone(), who.role, who.tenant.clone());
-    let known = access.state().change(move |db| db.identify(&who, now_ms)).await?.ok_or(Fault::Refused("the account is disabled"))?;
+    let known =
+        access.state().change(move |db| db.identify(&who, now_ms)).await?.ok_or(Fault::Refused("the account is disabled"))?;
     let opened = session::open(access, &known.username).await.map_err(|error| match error {
         session::OpenError::State(error) => Fault::State(error),
         session::OpenError::Random(error) => Fault::Random(error),

@@ -58,6 +58,9 @@ fn what_cannot_be_used_is_told_with_its_setting() {
     assert_eq!(refuse(&TlsSettings { certificate: good.key.clone(), ..good.clone() }).setting(), "tls.certificate");
     assert_eq!(refuse(&TlsSettings { key: good.certificate.clone(), ..good.clone() }).setting(), "tls.key");
     let foreign = Files::new();
-    assert!(matches!(refuse(&TlsSettings { key: foreign.settings().key, ..good }), TlsError::Pair(_)), "another certificate's key");
+    assert!(
+        matches!(refuse(&TlsSettings { key: foreign.settings().key, ..good }), TlsError::Pair(_)),
+        "another certificate's key"
+    );
     assert!(!other.key.exists(), "the folder of a test goes with it");
 }
