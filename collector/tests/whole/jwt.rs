@@ -82,7 +82,7 @@ async fn the_products_own_super_admin_opens_the_house_and_its_clerk_only_a_part(
         ("another algorithm", token(&json!({"alg": "HS384"}), &json!({}))),
         ("critical", token(&json!({"alg": "HS256", "crit": ["x"], "x": 1}), &json!({}))),
         ("huge", good(&json!({"filling": "x".repeat(9_000)}))),
-        ("cut", owner[..owner.len() - 2].to_owned()),
+        ("cut", owner.strip_suffix(|_: char| true).unwrap().to_owned()),
     ] {
         assert_eq!(status(&collector, "/api/auth/me", &wrong).await, 401, "{what}");
     }

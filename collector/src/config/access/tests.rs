@@ -57,7 +57,7 @@ fn a_provider_is_read_with_usual_values() {
 fn what_is_wrong_is_named_with_its_table_and_never_with_its_secret() {
     let twice = format!("{OIDC}{OIDC}");
     for (text, expect) in [
-        (format!("{ISSUER}"), "[[issuer]] number 1: give one of jwks_url"),
+        (ISSUER.to_owned(), "[[issuer]] number 1: give one of jwks_url"),
         (format!("{ISSUER}jwks_url = 'https://a'\nsecret = '{SECRET}'\n"), "give one of jwks_url"),
         (format!("{ISSUER}secret = 's3cr3t-short'\n"), "fewer than 32 bytes"),
         (format!("{ISSUER}secret = '{SECRET}'\nsecret_env = 'X'\n"), "given more than once"),
