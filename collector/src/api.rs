@@ -40,6 +40,8 @@ use crate::{
 };
 
 pub mod act;
+pub mod alerts;
+pub mod audit;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -51,6 +53,7 @@ pub mod history;
 pub mod integrations;
 pub mod keys;
 pub mod logs;
+pub mod monitoring;
 pub mod named;
 pub mod parameters;
 pub mod query;
@@ -60,6 +63,7 @@ pub mod resources;
 pub mod route;
 pub mod routes;
 pub mod series;
+pub mod visible;
 
 use route::{Answer, Bound, Least, Method, Route};
 

@@ -28,11 +28,13 @@ use farol_store::{CommitError, Outcome, Store};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
+    access::AgentAuth,
     live::Arrival,
     problem::Problem,
     push::{Push, feed::Shown},
 };
 
+mod binding;
 mod body;
 mod decompress;
 pub mod routes;
@@ -204,13 +206,27 @@ impl Ingest {
         }))
     }
 
-    /// Takes one batch as it travels. Answers when it is on disk.
+    /// Takes one batch of the collector's own, as it travels. Answers when it is on disk.
     ///
     /// # Errors
     /// [`Refusal`] says whether the batch may come again.
     pub async fn accept(&self, body: Bytes, encoding: Encoding, sent_ms: Option<i64>) -> Result<Ack, Refusal> {
+        self.accept_from(None, body, encoding, sent_ms).await
+    }
+
+    /// Takes one batch as it travels, and puts it under what its agent's token is bound to. Answers when it is on disk.
+    ///
+    /// # Errors
+    /// [`Refusal`] says whether the batch may come again.
+    pub async fn accept_from(
+        &self,
+        agent: Option<&AgentAuth>,
+        body: Bytes,
+        encoding: Encoding,
+        sent_ms: Option<i64>,
+    ) -> Result<Ack, Refusal> {
         let _guard = StopOnPanic(self);
-        let result = self.take(body, encoding, sent_ms).await;
+        let result = self.take(agent, body, encoding, sent_ms).await;
         match &result {
             Ok(_) => {}
             Err(Refusal::Never { status, detail }) => {
@@ -250,12 +266,21 @@ impl Ingest {
         drop(broken.wait_for(|broken| *broken).await);
     }
 
-    async fn take(&self, body: Bytes, encoding: Encoding, sent_ms: Option<i64>) -> Result<Ack, Refusal> {
-        let batch = self.decode(body, encoding).await?;
+    async fn take(
+        &self,
+        agent: Option<&AgentAuth>,
+        body: Bytes,
+        encoding: Encoding,
+        sent_ms: Option<i64>,
+    ) -> Result<Ack, Refusal> {
+        let mut batch = self.decode(body, encoding).await?;
         let now_ms = self.0.clock.now_ms();
         if batch.boot == 0 && batch.frames.is_empty() {
             // `farol-agent check` asks whether it would be let in.
             return Ok(Ack { seq: batch.seq, watched: false, now_ms });
+        }
+        if let Some(agent) = agent {
+            binding::bind(&mut batch, agent)?;
         }
         let skew_ms = sent_ms.map_or(0, |sent_ms| now_ms.saturating_sub(sent_ms));
         let samples = batch.samples() as u64;

@@ -10,6 +10,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod csv;
 pub mod exposition;
 pub mod health;
 pub mod ingest;

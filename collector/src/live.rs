@@ -222,7 +222,8 @@ impl Live {
         self.each(now_ms, &mut |_, key, value| take(key, value));
     }
 
-    fn each(&self, now_ms: i64, take: &mut dyn FnMut(ResourceId, &Arc<SeriesKey>, f64)) {
+    /// Calls `take` with resource, series and newest value of everything that is fresh at this moment.
+    pub fn each(&self, now_ms: i64, take: &mut dyn FnMut(ResourceId, &Arc<SeriesKey>, f64)) {
         for shard in &self.shards {
             for seen in lock(shard).values() {
                 for part in seen.parts.iter().filter(|part| Silence::of(now_ms - part.heard_ms, seen.interval_ms).is_none()) {

@@ -24,7 +24,7 @@ use crate::{
     ingest::Ingest,
     live::Live,
     pull::{self, Declared, Pull},
-    push::{Push, feed},
+    push::{Push, feed, figures::Sources},
     self_watch::{Own, SelfWatch, Work, report_own},
     service::{self, Services, feedback},
     state::{FILE_NAME, State, StateError},
@@ -163,7 +163,7 @@ impl Stages {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
-        let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
+        let push = Push::new(Arc::clone(&live), store.clone(), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
         let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&clock), shown);
         let own = Own::default();
@@ -179,7 +179,8 @@ impl Stages {
         };
         let (for_beat, store_for_beat) = (own.clone(), store.clone());
         let pull = Pull::new(&settings.pull, &store, clock.now_ms());
-        let beat = feed::beat(push.clone(), pull.clone(), move || for_beat.resource(&store_for_beat));
+        let sources = Sources { store: store.clone(), services: services.clone(), pull: pull.clone() };
+        let beat = feed::beat(push.clone(), sources, move || for_beat.resource(&store_for_beat));
         let mut beating = vec![tokio::spawn(beat)];
         let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
         beating.push(tokio::spawn(told));

@@ -8,7 +8,7 @@ use std::{
 
 use farol_tests::{
     http::Client,
-    process::{Process, project, setting},
+    process::{Process, project, python_program},
     wait::until,
 };
 
@@ -17,10 +17,7 @@ pub(crate) const WORKERS: usize = 8;
 
 /// The Python environment that `tests/run apps` makes.
 fn python(program: &str) -> Command {
-    let target = setting("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from);
-    let path = target.join("apps/bin").join(program);
-    assert!(path.exists(), "{} is not there: tests/run apps makes it", path.display());
-    let mut command = Process::command(path);
+    let mut command = Process::command(python_program(program));
     let packages = [apps(), project().join("packaging/middleware")].map(|path| path.display().to_string()).join(":");
     command.current_dir(apps()).env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     command

@@ -18,18 +18,19 @@ use axum::{
     body::Body,
     extract::{FromRef, Request},
     middleware::{self, Next},
+    routing::post,
     serve::Listener,
 };
 use farol_collector::{
     access::Access,
     config::AccessSettings,
-    ingest::{Ingest, routes::routes},
+    ingest::{Ingest, routes::batches},
     live::Live,
     push::{Push, feed},
     service::{self, Services},
     state::State,
 };
-use farol_shared::secret::Secret;
+use farol_shared::{secret::Secret, wire};
 use farol_store::{Options, Store};
 use farol_tests::collector::AGENT_TOKEN;
 use tokio::sync::mpsc;
@@ -134,7 +135,7 @@ impl Plan {
                 response
             }
         });
-        let router: Router = routes().layer(count).with_state(Door { ingest, access });
+        let router: Router = Router::new().route(wire::PATH, post(batches)).layer(count).with_state(Door { ingest, access });
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
         axum::serve(SimListener(listener), router).await?;
         Ok(())

@@ -44,9 +44,20 @@ pub fn agent_program() -> PathBuf {
     program("FAROL_AGENT_BIN", "x86_64-unknown-linux-gnu/agent/farol-agent")
 }
 
+/// A program of the Python environment that `tests/run` makes.
+#[must_use]
+pub fn python_program(name: &str) -> PathBuf {
+    let path = target().join("apps/bin").join(name);
+    assert!(path.exists(), "{} is not there: tests/run apps makes it", path.display());
+    path
+}
+
+fn target() -> PathBuf {
+    setting("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from)
+}
+
 fn program(variable: &str, built: &str) -> PathBuf {
-    let target = setting("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from);
-    let path = setting(variable).map_or_else(|| target.join(built), PathBuf::from);
+    let path = setting(variable).map_or_else(|| target().join(built), PathBuf::from);
     assert!(path.is_file(), "{} is not there: build it first (tests/run build) or name it in {variable}", path.display());
     path
 }

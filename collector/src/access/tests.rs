@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::{
     Router,
     body::Body,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     http::{HeaderMap, Request, Response, StatusCode},
     routing::{get, post},
 };
@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::state::{FILE_NAME, StateDb};
+use crate::{
+    api::route::BODY_BYTES_MAX,
+    state::{FILE_NAME, StateDb},
+};
 
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -101,6 +104,7 @@ impl House {
             .route("/api/auth/login", post(routes::login))
             .route("/api/auth/logout", post(routes::logout))
             .route("/api/auth/me", get(routes::me))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .route("/change", post(|person: Person| async move { person.username.to_string() }))
             .route("/agent", post(|agent: AgentAuth| async move { agent.name.to_string() }))
             .route("/socket", get(|SocketPerson(person): SocketPerson| async move { format!("{}", person.is_some()) }))
@@ -141,7 +145,7 @@ async fn the_configured_admin_signs_in_and_is_known_by_cookie_and_token() {
     assert_eq!(house.steps, FirstSteps::AdminMade);
     let answer = house.login(" Admin ", PASSWORD).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json["user"], json!({"username": "admin", "role": "super_admin"}));
+    assert_eq!(answer.json["user"], json!({"username": "admin", "role": "super_admin", "tenant": null, "monitoring": true}));
     assert_eq!(answer.json["expires_in"], 3_600);
     assert_eq!(answer.headers["cache-control"], "no-store");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
@@ -219,7 +223,7 @@ async fn a_token_expires_and_ends_with_its_sign_in() {
 async fn a_changed_password_ends_every_sign_in() {
     let house = house(settings(Some(PASSWORD))).await;
     let answer = house.login("admin", PASSWORD).await;
-    let hash = Hasher::cheap().hash_now("another password").unwrap();
+    let hash = Hasher::cheap().hash_now("another password", "admin").unwrap();
     house.access.state().change(move |db| db.set_password("admin", &hash)).await.unwrap();
     assert_eq!(house.me("cookie", &answer.cookie()).await, 401);
     assert_eq!(house.me("authorization", &answer.token()).await, 401);
@@ -254,7 +258,7 @@ async fn the_set_up_link_works_once() {
 
     let made = set_up(body(&link, "Ana", PASSWORD)).await;
     assert_eq!(made.status, 200);
-    assert_eq!(made.json["user"], json!({"username": "ana", "role": "super_admin"}));
+    assert_eq!(made.json["user"], json!({"username": "ana", "role": "super_admin", "tenant": null, "monitoring": true}));
     assert_eq!(house.me("cookie", &made.cookie()).await, 200);
     house.pass(MINUTE);
     assert_eq!(set_up(body(&link, "eve", PASSWORD)).await.status, 403);
@@ -285,7 +289,7 @@ async fn a_restart_replaces_the_link_and_an_administrator_ends_it() {
     assert_ne!(old, new);
     let body = json!({"token": old, "username": "ana", "password": PASSWORD});
     assert_eq!(second.send("POST", "/api/auth/setup", &[], body).await.status, 403);
-    let hash = Hasher::cheap().hash_now(PASSWORD).unwrap();
+    let hash = Hasher::cheap().hash_now(PASSWORD, "somebody").unwrap();
     second.file().add_user("boss", &hash, Role::Admin, START).unwrap();
     let body = json!({"token": new, "username": "ana", "password": PASSWORD});
     assert_eq!(second.send("POST", "/api/auth/setup", &[], body).await.status, 403);
@@ -373,7 +377,7 @@ async fn wait_until(condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_person_below_a_role_is_told_which_one_is_needed() {
     let house = house(settings(None)).await;
-    let hash = Hasher::cheap().hash_now(PASSWORD).unwrap();
+    let hash = Hasher::cheap().hash_now(PASSWORD, "somebody").unwrap();
     house.access.state().change(move |db| db.add_user("vera", &hash, Role::Viewer, START)).await.unwrap();
     let answer = house.login("vera", PASSWORD).await;
     let person = house.access.person_by_token(answer.json["token"].as_str().unwrap()).unwrap();
@@ -387,7 +391,7 @@ async fn odd_bodies_are_refused_with_a_problem() {
     for (body, expect) in [
         (json!({"username": "admin"}), 422),
         (json!([1, 2]), 422),
-        (json!({"username": "admin", "password": "x".repeat(9_000)}), 413),
+        (json!({"username": "admin", "password": "x".repeat(BODY_BYTES_MAX)}), 413),
         (json!({"username": "admin", "password": "x".repeat(2_000)}), 401),
         (Value::Null, 415),
     ] {

@@ -67,10 +67,10 @@ pub struct CheckPoint {
 
 /// Answers health checks.
 pub(super) async fn checks(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(50)?;
     let answer = aside(&request, move || {
-        let (store, range) = (&app.parts().store, scope.records(&app)?);
+        let (store, range) = (&app.parts().store, scope.of_resources(&app)?);
         let found = told(store.checks(&range))?;
         let mut checks = Vec::with_capacity(found.len());
         for (index, summary) in found.into_iter().enumerate() {

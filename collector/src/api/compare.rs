@@ -17,8 +17,9 @@ use super::{
     records::{figures, told},
     requests::write,
     series::Attributes,
+    visible::Visible,
 };
-use crate::{number::concise, problem::Problem, service::window::Figures};
+use crate::{access::View, number::concise, problem::Problem, service::window::Figures};
 
 mod good;
 
@@ -101,7 +102,7 @@ type Key = (ResourceId, String, Vec<(String, String)>, String);
 /// Answers the comparison.
 pub(super) async fn compare(app: App, request: Request) -> Result<Response, Problem> {
     let parameters = Parameters::of(request.uri(), &["resource", "metric", "offset"])?;
-    let resources = parameters.resources()?;
+    let (view, resources) = (View::of(&request)?, parameters.resources()?);
     let metrics: HashSet<String> = parameters.list("metric")?.into_iter().map(str::to_owned).collect();
     if resources.is_empty() && metrics.is_empty() {
         return Err(wrong("resource", "is missing: name resources, metrics or both"));
@@ -113,6 +114,7 @@ pub(super) async fn compare(app: App, request: Request) -> Result<Response, Prob
     }
     let days = Days::of(app.now_ms(), offset(&parameters)?);
     let answer = aside(&request, move || {
+        let resources = Visible::of(&app, &view).narrow(resources);
         let found = compared(&app.parts().store, days, &resources, &metrics)?;
         write(&Comparison {
             from: days.from_ms,

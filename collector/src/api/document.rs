@@ -92,6 +92,14 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             let schema = reference(shape, schemas);
             ("200", json!({ "description": "Found.", "content": { "application/json": { "schema": schema } } }))
         }
+        Answer::Made(shape) => {
+            let schema = reference(shape, schemas);
+            ("201", json!({ "description": "Made.", "content": { "application/json": { "schema": schema } } }))
+        }
+        Answer::File(formats) => {
+            let content: Map<String, Value> = formats.iter().map(|media| ((*media).to_owned(), json!({}))).collect();
+            ("200", json!({ "description": "The file.", "content": content }))
+        }
         Answer::Instanced(shapes) => {
             let description = "How the instance is doing, and beside it what its newest answer told. The common part alone: not \
                                configured, or no answer yet.";

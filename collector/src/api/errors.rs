@@ -84,7 +84,7 @@ pub struct LastError {
 
 /// Answers errors over time.
 pub(super) async fn by_hour(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["step"])?;
+    let scope = Scope::of(&app, &request, &["step"])?;
     let step = scope.step_ms(STEP_MS_DEFAULT, STEPS_MAX)?;
     let answer = aside(&request, move || {
         let range = scope.records(&app)?;
@@ -96,7 +96,7 @@ pub(super) async fn by_hour(app: App, request: Request) -> Result<Response, Prob
 
 /// Answers errors by type.
 pub(super) async fn types(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(5)?;
     let answer = aside(&request, move || {
         let found = told(app.parts().store.error_types(&scope.records(&app)?, limit))?;

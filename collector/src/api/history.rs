@@ -12,7 +12,7 @@ use super::{
     parameters::{Parameters, Range, wrong},
     store_problem,
 };
-use crate::{number, problem::Problem};
+use crate::{access::View, number, problem::Problem};
 
 /// Most resources of one answer.
 const RESOURCES_MAX: usize = 100;
@@ -74,15 +74,15 @@ pub(super) async fn history(app: App, request: Request) -> Result<Response, Prob
     if resources.len() > RESOURCES_MAX {
         return Err(wrong("resource", format!("names {} resources, the limit is {RESOURCES_MAX}", resources.len())));
     }
-    let to_ms = app.now_ms();
+    let (view, to_ms) = (View::of(&request)?, app.now_ms());
     let range = Range { from_ms: to_ms - i64::from(minutes) * 60_000, to_ms };
     let bytes = aside(&request, move || {
-        let names = names(&app, &resources, range.to_ms);
+        let names = names(&app, &view, &resources, range.to_ms);
         let step_ms = i64::from(minutes) * 60_000 / i64::from(POINTS);
         let gather =
             Gather { store: &app.parts().store, range, step_ms: step_ms.max(1_000), resources: names.keys().copied().collect() };
         let series = if names.is_empty() { Vec::new() } else { gather.entries(names)? };
-        let metrics = named::history(&app, range, gather.step_ms)?;
+        let metrics = named::history(&app, &view, range, gather.step_ms)?;
         let history = History { from: range.from_ms, to: range.to_ms, step: gather.step_ms, series, metrics };
         serde_json::to_vec(&history).map_err(|_| Problem::internal())
     });
@@ -90,9 +90,9 @@ pub(super) async fn history(app: App, request: Request) -> Result<Response, Prob
 }
 
 /// The resources that were asked for, or the first of those listed.
-fn names(app: &App, resources: &[ResourceId], now_ms: i64) -> BTreeMap<ResourceId, String> {
+fn names(app: &App, view: &View, resources: &[ResourceId], now_ms: i64) -> BTreeMap<ResourceId, String> {
     let is_wanted = |id: ResourceId| resources.is_empty() || resources.contains(&id);
-    let listed = super::resources::entries(app, now_ms, !resources.is_empty());
+    let listed = super::resources::entries(app, view, now_ms, !resources.is_empty());
     listed.into_iter().filter(|entry| is_wanted(entry.id)).take(RESOURCES_MAX).map(|entry| (entry.id, entry.name)).collect()
 }
 

@@ -53,7 +53,7 @@ pub struct LogEntry {
 
 /// Answers log records.
 pub(super) async fn logs(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["level", "q", "limit", "before"])?;
+    let scope = Scope::of(&app, &request, &["level", "q", "limit", "before"])?;
     let words = Level::ALL.map(|level| (level.as_str(), level));
     let least = scope.parameters.word("level", &words)?.unwrap_or(Level::Warn);
     let text = scope.parameters.text("q").map(str::to_owned);

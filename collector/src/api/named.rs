@@ -4,18 +4,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use farol_shared::{catalog, metric::Metric};
-use farol_store::{Across, Aggregate, Query, RecordRange, Store, Totals};
+use farol_store::{Across, Aggregate, Query, RecordRange, ResourceId, Store, Totals};
 use serde::Serialize;
 
 use super::{
     App,
     parameters::Range,
     records::{figures, ms, share, told},
+    visible::Visible,
 };
-use crate::{number, problem::Problem};
+use crate::{access::View, number, problem::Problem, service::window::Figures};
 
 /// Over how long checks are counted for the availability, in milliseconds: a day.
 const AVAILABLE_OVER_MS: i64 = 86_400_000;
+
+/// Over how long a tenant's requests are counted to tell how they are now, in milliseconds.
+const TENANT_OVER_MS: i64 = 5 * 60_000;
 
 /// Shortest step in which the store adds requests up, in milliseconds.
 const REQUESTS_STEP_MS: i64 = 60_000;
@@ -98,44 +102,74 @@ impl Serialize for Points {
     }
 }
 
-/// Every figure as it is now.
-pub(super) fn current(app: &App, now_ms: i64) -> Result<BTreeMap<&'static str, Option<f64>>, Problem> {
+/// Every figure as it is now, of what is seen.
+pub(super) fn current(app: &App, view: &View, now_ms: i64) -> Result<BTreeMap<&'static str, Option<f64>>, Problem> {
     let parts = app.parts();
-    let window = parts.services.figures(&[], now_ms);
+    let visible = Visible::of(app, view);
+    let requests = Requests::now(app, view, now_ms)?;
     let mut names: HashSet<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
     names.extend(FIGURES.iter().filter_map(|(_, source)| match source {
         Source::Cache(_, cache) => Some(cache.metric.name),
         _ => None,
     }));
     let mut reported: HashMap<String, Vec<f64>> = HashMap::new();
-    parts.live.each_current(now_ms, &mut |key, value| {
-        if names.contains(key.metric.as_str()) {
+    parts.live.each(now_ms, &mut |resource, key, value| {
+        if names.contains(key.metric.as_str()) && visible.has(resource) {
             reported.entry(key.metric.clone()).or_default().push(value);
         }
     });
     let mut all = BTreeMap::new();
     for (name, source) in FIGURES {
         let value = match source {
-            Source::RequestRate => parts.services.rate(&[], now_ms),
-            Source::ErrorPercent => window.error_ratio().map(|ratio| ratio * 100.0),
-            Source::LatencyMs(q) => window.quantile_s(*q).map(ms),
+            Source::RequestRate => requests.rate,
+            Source::ErrorPercent => requests.figures.error_ratio().map(|ratio| ratio * 100.0),
+            Source::LatencyMs(q) => requests.figures.quantile_s(*q).map(ms),
             Source::Application(merge) => reported.get(*name).and_then(|values| merge.of(values)),
             Source::Cache(own, cache) => {
                 reported.get(*name).and_then(|values| own.of(values)).or_else(|| cache.of(reported.get(cache.metric.name)?))
             }
-            Source::Uptime => Some(seconds(now_ms.saturating_sub(parts.started_ms))),
-            Source::Availability => availability(&parts.store, now_ms)?,
+            // The collector belongs to the house.
+            Source::Uptime => (*view == View::Whole).then(|| seconds(now_ms.saturating_sub(parts.started_ms))),
+            Source::Availability => availability(&parts.store, &visible, now_ms)?,
         };
         all.insert(*name, value.map(number::concise));
     }
     Ok(all)
 }
 
-/// Every figure over a stretch of time, in points of about `step_ms`; of requests in whole minutes.
-pub(super) fn history(app: &App, range: Range, step_ms: i64) -> Result<BTreeMap<&'static str, Points>, Problem> {
+/// Requests of late: of the sliding windows, or for a tenant of what was counted, as windows are not kept by tenant.
+struct Requests {
+    /// Requests a second.
+    rate: Option<f64>,
+    figures: Figures,
+}
+
+impl Requests {
+    fn now(app: &App, view: &View, now_ms: i64) -> Result<Self, Problem> {
+        let parts = app.parts();
+        let Some(tenant) = view.tenant() else {
+            return Ok(Self { rate: parts.services.rate(&[], now_ms), figures: parts.services.figures(&[], now_ms) });
+        };
+        let range = RecordRange {
+            from_ms: now_ms.saturating_sub(TENANT_OVER_MS),
+            to_ms: now_ms.saturating_add(1),
+            tenant: Some(tenant.to_owned()),
+            ..RecordRange::default()
+        };
+        let figures = figures(told(parts.store.request_totals(&range))?);
+        #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+        let rate = (figures.count > 0).then(|| figures.count as f64 / seconds(TENANT_OVER_MS));
+        Ok(Self { rate, figures })
+    }
+}
+
+/// Every figure of what is seen over a stretch of time, in points of about `step_ms`; of requests in whole minutes.
+pub(super) fn history(app: &App, view: &View, range: Range, step_ms: i64) -> Result<BTreeMap<&'static str, Points>, Problem> {
     let parts = app.parts();
-    let question = Question { store: &parts.store, range, step_ms };
-    let of_requests = RecordRange { from_ms: range.from_ms, to_ms: range.to_ms, ..RecordRange::default() };
+    let resources = Visible::of(app, view).narrow(Vec::new());
+    let question = Question { store: &parts.store, range, step_ms, resources };
+    let tenant = view.tenant().map(str::to_owned);
+    let of_requests = RecordRange { from_ms: range.from_ms, to_ms: range.to_ms, tenant, ..RecordRange::default() };
     let requests_step_ms = (step_ms - 1).div_euclid(REQUESTS_STEP_MS) * REQUESTS_STEP_MS + REQUESTS_STEP_MS;
     let requests = told(parts.store.request_steps(&of_requests, requests_step_ms))?;
     let of_steps = |value: &dyn Fn(&Totals) -> Option<f64>| {
@@ -144,6 +178,10 @@ pub(super) fn history(app: &App, range: Range, step_ms: i64) -> Result<BTreeMap<
     let mut all = BTreeMap::new();
     for (name, source) in FIGURES {
         let points = match source {
+            #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+            Source::RequestRate if *view != View::Whole => {
+                of_steps(&|totals| Some(totals.count as f64 / seconds(requests_step_ms)))
+            }
             Source::RequestRate => {
                 question.ask(catalog::HTTP_SERVER_REQUEST_RATE.name, Aggregate::Mean, |all| Merge::Sum.of(all))?
             }
@@ -154,6 +192,7 @@ pub(super) fn history(app: &App, range: Range, step_ms: i64) -> Result<BTreeMap<
                 let told = question.ask(name, Aggregate::Last, |all| own.of(all))?;
                 if told.0.is_empty() { question.ask(cache.metric.name, cache.aggregate, |all| cache.of(all))? } else { told }
             }
+            Source::Uptime if *view != View::Whole => Points::default(),
             Source::Uptime => question.uptime(parts.started_ms),
             // How many of the checks are online in the step.
             Source::Availability => question.ask(catalog::CHECK_STATE.name, Aggregate::Last, |states| {
@@ -170,6 +209,7 @@ struct Question<'a> {
     store: &'a Store,
     range: Range,
     step_ms: i64,
+    resources: Vec<ResourceId>,
 }
 
 impl Question<'_> {
@@ -177,6 +217,7 @@ impl Question<'_> {
     fn ask(&self, metric: &str, aggregate: Aggregate, merge: impl Fn(&[f64]) -> Option<f64>) -> Result<Points, Problem> {
         let answer = told(self.store.query(&Query {
             metric: metric.to_owned(),
+            resources: self.resources.clone(),
             from_ms: self.range.from_ms,
             to_ms: self.range.to_ms,
             step_ms: self.step_ms,
@@ -218,10 +259,11 @@ impl Merge {
 }
 
 /// Successful checks of the last day, in percent; `None` when nothing was checked.
-fn availability(store: &Store, now_ms: i64) -> Result<Option<f64>, Problem> {
+fn availability(store: &Store, visible: &Visible, now_ms: i64) -> Result<Option<f64>, Problem> {
     let range = RecordRange {
         from_ms: now_ms.saturating_sub(AVAILABLE_OVER_MS),
         to_ms: now_ms.saturating_add(1),
+        resources: visible.narrow(Vec::new()),
         ..RecordRange::default()
     };
     let checks = told(store.checks(&range))?;

@@ -11,8 +11,9 @@ use super::{
     parameters::{Parameters, wrong},
     series::Attributes,
     store_problem,
+    visible::Visible,
 };
-use crate::{number, problem::Problem};
+use crate::{access::View, number, problem::Problem};
 
 /// Most metrics of one question: one page of charts asks for fewer.
 pub const METRICS_MAX: usize = 16;
@@ -85,9 +86,10 @@ pub(super) async fn query(app: App, request: Request) -> Result<Response, Proble
     if metrics.len() > METRICS_MAX {
         return Err(wrong("metric", format!("names {} metrics, the limit is {METRICS_MAX}", metrics.len())));
     }
+    let view = View::of(&request)?;
     let range = parameters.range(app.now_ms())?;
     let aggregate = parameters.word("aggregate", AGGREGATES)?;
-    let question = Query {
+    let mut question = Query {
         metric: String::new(),
         resources: parameters.resources()?,
         attributes: attributes(&parameters)?,
@@ -99,6 +101,7 @@ pub(super) async fn query(app: App, request: Request) -> Result<Response, Proble
         max_points: parameters.number("points", POINTS_DEFAULT, 1, POINTS_MAX)?,
     };
     let bytes = aside(&request, move || {
+        question.resources = Visible::of(&app, &view).narrow(question.resources);
         let answer = answer(&app.parts().store, &metrics, question, aggregate)?;
         serde_json::to_vec(&answer).map_err(|_| Problem::internal())
     });

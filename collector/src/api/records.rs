@@ -1,14 +1,15 @@
 //! What all questions about records have in common: range, service and tenant, limits, cursors, durations in milliseconds.
 
-use axum::http::Uri;
+use axum::extract::Request;
 use farol_store::{Before, QueryError, RECORDS_MAX, RecordRange, ResourceId};
 
 use super::{
     App,
     parameters::{Parameters, Range, wrong},
     store_problem,
+    visible::{self, Visible},
 };
-use crate::{number, problem::Problem, service::window::Figures};
+use crate::{access::View, number, problem::Problem, service::window::Figures};
 
 /// Range of a question about records when it names no start, in milliseconds: a day.
 const RANGE_MS_DEFAULT: i64 = 86_400_000;
@@ -22,17 +23,22 @@ pub(super) struct Scope {
     pub(super) range: Range,
     service: Option<String>,
     tenant: Option<String>,
+    view: View,
 }
 
 impl Scope {
     /// Reads the parameters `from`, `to`, `service`, `tenant` and those named.
-    pub(super) fn of(app: &App, uri: &Uri, more: &[&str]) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// 400 when one is wrong, 403 when another's tenant is asked for.
+    pub(super) fn of(app: &App, request: &Request, more: &[&str]) -> Result<Self, Problem> {
         let known: Vec<&str> = more.iter().copied().chain(["from", "to", "service", "tenant"]).collect();
-        let parameters = Parameters::of(uri, &known)?;
+        let view = View::of(request)?;
+        let parameters = Parameters::of(request.uri(), &known)?;
         let range = parameters.range_of(app.now_ms(), RANGE_MS_DEFAULT)?;
-        let text = |name| parameters.text(name).map(str::to_owned);
-        let (service, tenant) = (text("service"), text("tenant"));
-        Ok(Self { parameters, range, service, tenant })
+        let service = parameters.text("service").map(str::to_owned);
+        let tenant = visible::tenant(&view, parameters.text("tenant"))?;
+        Ok(Self { parameters, range, service, tenant, view })
     }
 
     /// The records, for the store. Lists resources: not for the runtime.
@@ -42,6 +48,16 @@ impl Scope {
     pub(super) fn records(&self, app: &App) -> Result<RecordRange, Problem> {
         let resources = self.service.as_deref().map(|service| resources(app, service)).transpose()?.unwrap_or_default();
         Ok(RecordRange { from_ms: self.range.from_ms, to_ms: self.range.to_ms, resources, tenant: self.tenant.clone() })
+    }
+
+    /// The same of what has no tenant of its own but belongs to a resource: that of the resources that are seen.
+    ///
+    /// # Errors
+    /// 400 when there is no such service.
+    pub(super) fn of_resources(&self, app: &App) -> Result<RecordRange, Problem> {
+        let mut range = self.records(app)?;
+        range.resources = Visible::of(app, &self.view).narrow(range.resources);
+        Ok(range)
     }
 
     /// How many are wanted.

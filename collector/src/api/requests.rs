@@ -201,7 +201,7 @@ pub struct TenantEntry {
 
 /// Answers the latest requests.
 pub(super) async fn recent(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(100)?;
     let answer = aside(&request, move || {
         let found = told(app.parts().store.recent_requests(&scope.records(&app)?, limit))?;
@@ -212,7 +212,7 @@ pub(super) async fn recent(app: App, request: Request) -> Result<Response, Probl
 
 /// Answers the slowest requests.
 pub(super) async fn slow(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(10)?;
     let answer = aside(&request, move || {
         let found = told(app.parts().store.slow_requests(&scope.records(&app)?, limit))?;
@@ -223,7 +223,7 @@ pub(super) async fn slow(app: App, request: Request) -> Result<Response, Problem
 
 /// Answers the endpoints that are used most.
 pub(super) async fn endpoints(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(10)?;
     let answer = aside(&request, move || {
         let (store, range) = (&app.parts().store, scope.records(&app)?);
@@ -236,7 +236,7 @@ pub(super) async fn endpoints(app: App, request: Request) -> Result<Response, Pr
 
 /// Answers latencies over time.
 pub(super) async fn latency(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["step"])?;
+    let scope = Scope::of(&app, &request, &["step"])?;
     let span_ms = scope.range.to_ms.saturating_sub(scope.range.from_ms);
     let step_ms = scope.step_ms(span_ms / POINTS_DEFAULT, POINTS_MAX)?;
     let answer = aside(&request, move || {
@@ -258,7 +258,7 @@ pub(super) async fn latency(app: App, request: Request) -> Result<Response, Prob
 
 /// Answers requests by tenant.
 pub(super) async fn tenants(app: App, request: Request) -> Result<Response, Problem> {
-    let scope = Scope::of(&app, request.uri(), &["limit"])?;
+    let scope = Scope::of(&app, &request, &["limit"])?;
     let limit = scope.limit(10)?;
     let answer = aside(&request, move || {
         let (store, range) = (&app.parts().store, scope.records(&app)?);

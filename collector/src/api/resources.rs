@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{App, aside, json_bytes, named, parameters::Parameters};
 use crate::{
+    access::View,
     live::{
         Line,
         figures::Latest,
@@ -85,9 +86,10 @@ pub struct Entry {
 /// Answers all resources.
 pub(super) async fn resources(app: App, request: Request) -> Result<Response, Problem> {
     let all = Parameters::of(request.uri(), &["all"])?.flag("all")?;
+    let view = View::of(&request)?;
     let bytes = aside(&request, move || {
         let now_ms = app.now_ms();
-        let list = Resources { now: now_ms, resources: entries(&app, now_ms, all) };
+        let list = Resources { now: now_ms, resources: entries(&app, &view, now_ms, all) };
         serde_json::to_vec(&list).map_err(|_| Problem::internal())
     });
     Ok(json_bytes(bytes.await?))
@@ -96,17 +98,19 @@ pub(super) async fn resources(app: App, request: Request) -> Result<Response, Pr
 /// Answers all resources and the named figures.
 pub(super) async fn current(app: App, request: Request) -> Result<Response, Problem> {
     let all = Parameters::of(request.uri(), &["all"])?.flag("all")?;
+    let view = View::of(&request)?;
     let bytes = aside(&request, move || {
         let now = app.now_ms();
-        let current = Current { now, resources: entries(&app, now, all), metrics: named::current(&app, now)? };
+        let current = Current { now, resources: entries(&app, &view, now, all), metrics: named::current(&app, &view, now)? };
         serde_json::to_vec(&current).map_err(|_| Problem::internal())
     });
     Ok(json_bytes(bytes.await?))
 }
 
-/// Every resource that is listed, by number.
-pub(super) fn entries(app: &App, now_ms: i64, all: bool) -> Vec<Entry> {
-    let known = app.parts().store.resources();
+/// Every resource that is listed and seen, by number.
+pub(super) fn entries(app: &App, view: &View, now_ms: i64, all: bool) -> Vec<Entry> {
+    let mut known = app.parts().store.resources();
+    known.retain(|info| view.sees(info.resource.tenant.as_deref()));
     let numbers: HashMap<&str, ResourceId> = known.iter().map(|info| (info.resource.key.as_str(), info.id)).collect();
     let mut lines: HashMap<ResourceId, Line> =
         app.parts().live.lines(now_ms, false).into_iter().map(|line| (line.id, line)).collect();

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use super::{
     App, aside, json_bytes,
     parameters::{Parameters, Range},
+    visible::Visible,
 };
-use crate::problem::Problem;
+use crate::{access::View, problem::Problem};
 
 /// Most series of one answer: as many as one batch may bring.
 pub const SERIES_MAX: usize = BATCH_SERIES_MAX;
@@ -58,11 +59,12 @@ impl Serialize for Attributes {
 /// Answers series.
 pub(super) async fn series(app: App, request: Request) -> Result<Response, Problem> {
     let parameters = Parameters::of(request.uri(), &["resource", "metric", "from", "to"])?;
-    let resources = parameters.resources()?;
+    let (view, resources) = (View::of(&request)?, parameters.resources()?);
     let seen = seen_within(&parameters, app.now_ms())?;
     let metric = parameters.text("metric").map(str::to_owned);
     let bytes = aside(&request, move || {
         let store = &app.parts().store;
+        let resources = Visible::of(&app, &view).narrow(resources);
         let mut found = match resources.as_slice() {
             [] => store.series(None, metric.as_deref()),
             some => some.iter().flat_map(|id| store.series(Some(*id), metric.as_deref())).collect(),

@@ -14,17 +14,20 @@ use crate::{access::AgentAuth, problem::Problem};
 /// Header in which an agent says what its clock showed when it sent the batch, in milliseconds since the epoch.
 pub const SENT_MS: &str = "farol-sent-ms";
 
-/// The agents' door. Needs an agent token.
-pub(crate) async fn batches(
+/// The agents' door: takes a batch from whoever brings an agent token.
+///
+/// # Errors
+/// What an agent is told, as the architecture's table of the wire has it.
+pub async fn batches(
     State(ingest): State<Ingest>,
-    _agent: AgentAuth,
+    agent: AgentAuth,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let encoding = encoding(&headers)?;
     let sent_ms = headers.get(SENT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
     let (body, _permit) = body::read(body, &ingest.0.in_flight).await?;
-    let ack = ingest.accept(body, encoding, sent_ms).await?;
+    let ack = ingest.accept_from(Some(&agent), body, encoding, sent_ms).await?;
     Ok(([(header::CONTENT_TYPE, wire::CONTENT_TYPE)], wire::encode_ack(&ack)).into_response())
 }
 

@@ -11,10 +11,10 @@ use rusqlite::{OpenFlags, backup::Backup};
 use super::{Connection, Duration, Path, StateError};
 
 /// Marks the file as ours: "FarS" in ASCII.
-const APPLICATION_ID: i64 = 0x4661_7253;
+pub(super) const APPLICATION_ID: i64 = 0x4661_7253;
 
 /// Each step brings the layout from its index to the next version. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE user (
         id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT NOT NULL UNIQUE, password TEXT NOT NULL,
@@ -106,6 +106,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Else a line of the audit log could be replaced without its guard being asked.
+    connection.pragma_update(None, "recursive_triggers", true)?;
+    // What is replaced or removed must not stay readable in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     migrate(&mut connection, path, known)?;
     Ok(connection)
 }

@@ -16,6 +16,16 @@ mod jwt;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod live_resume;
+#[cfg(test)]
+mod live_rooms;
+#[cfg(test)]
+mod live_tenant;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
 mod oidc;
 #[cfg(test)]
 mod pull;

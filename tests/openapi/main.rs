@@ -1,0 +1,69 @@
+//! The API against its own document: Schemathesis asks every route as every role and looks for what the document does not tell.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test code: a failure is the message")]
+
+use std::process::Command;
+
+use farol_tests::{
+    collector::{AGENT_TOKEN, Collector},
+    http::Client,
+    process::{python_program, setting},
+};
+use serde_json::json;
+
+const PASSWORD: &str = "a long enough secret";
+
+/// What would end the very sign-in that asks, and what is no HTTP answer.
+const NOT_ASKED: &str = "^/(ws/|api/monitoring/ws|api/auth/logout)";
+
+/// What an answer is held against. A refusal of a request that fits the document is none: the document cannot tell all there is to know.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,ignored_auth";
+
+/// Requests made up for each route; `FAROL_EXAMPLES` asks for more.
+const EXAMPLES: &str = "12";
+
+/// Asks every route with a token, or without.
+fn ask(collector: &Collector, who: &str, token: Option<&str>) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(python_program("schemathesis"));
+    command
+        .current_dir(home.path())
+        .args(["run", &format!("{}/api/openapi.json", collector.url())])
+        .args(["--phases", "examples,coverage,fuzzing", "--workers", "2", "--continue-on-failure", "--no-color"])
+        .args(["--max-examples", &setting("FAROL_EXAMPLES").unwrap_or_else(|| EXAMPLES.to_owned())])
+        .args(["--exclude-path-regex", NOT_ASKED, "--checks", CHECKS]);
+    if let Some(token) = token {
+        command.args(["--header", &format!("Authorization: Bearer {token}")]);
+    }
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{who}: {said}\n{}", String::from_utf8_lossy(&done.stderr));
+    let tried =
+        said.lines().find_map(|line| line.trim().strip_suffix(" skipped").unwrap_or(line.trim()).split_once(" generated"));
+    let tried: u32 = tried.and_then(|(count, _)| count.trim().parse().ok()).unwrap_or_else(|| panic!("{who}: {said}"));
+    assert!(tried > 500, "{who}: only {tried} requests were made:\n{said}");
+    println!("{who}: {tried} requests");
+    assert!(!collector.log().contains("panicked"), "{who}: {}", collector.log());
+}
+
+fn sign_in(collector: &Collector, name: &str) -> String {
+    let answer = collector.client().post("/api/auth/login", &json!({ "username": name, "password": PASSWORD }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn no_role_gets_an_answer_that_the_document_does_not_tell() {
+    let mut collector = Collector::start();
+    let mut admin: Client = collector.api();
+    let people = ["viewer", "operator", "admin", "super_admin"].into_iter().flat_map(|role| [(role, None), (role, Some("acme"))]);
+    for (role, tenant) in people {
+        let name = format!("{role}-{}", tenant.unwrap_or("all"));
+        let made =
+            admin.post("/api/v1/users", &json!({ "username": name, "role": role, "tenant": tenant, "password": PASSWORD }));
+        assert_eq!(made.status, 201, "{}", made.text());
+        ask(&collector, &name, Some(&sign_in(&collector, &name)));
+    }
+    ask(&collector, "an agent", Some(AGENT_TOKEN));
+    ask(&collector, "a stranger", None);
+}
