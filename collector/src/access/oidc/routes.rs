@@ -1,7 +1,7 @@
 //! `/api/auth/oidc/{name}` and its callback: a browser goes to its provider and comes back.
 
 use axum::{
-    extract::{Path, State as Shared},
+    extract::State as Shared,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Fault, Oidc, exchange, pending, who};
 use crate::{
-    access::{Access, audit, proxy::ClientAddress, session},
+    access::{Access, audit, proxy::ClientAddress, routes::Word, session},
     problem::Problem,
 };
 
@@ -24,7 +24,7 @@ const TEXT_BYTES_MAX: usize = 128;
 /// Sends the browser to the provider.
 pub(crate) async fn begin(
     Shared(access): Shared<Access>,
-    Path(name): Path<String>,
+    Word(name): Word,
     client: ClientAddress,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -44,7 +44,7 @@ pub(crate) async fn begin(
 /// Takes the browser back, and signs the person in.
 pub(crate) async fn callback(
     Shared(access): Shared<Access>,
-    Path(name): Path<String>,
+    Word(name): Word,
     client: ClientAddress,
     uri: Uri,
     headers: HeaderMap,

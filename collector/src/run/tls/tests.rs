@@ -4,18 +4,18 @@ use rcgen::generate_simple_self_signed;
 
 use super::*;
 
-struct Files {
+pub(in crate::run) struct Files {
     dir: tempfile::TempDir,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(in crate::run) fn new() -> Self {
         let files = Self { dir: tempfile::tempdir().unwrap() };
         files.write();
         files
     }
 
-    fn settings(&self) -> TlsSettings {
+    pub(in crate::run) fn settings(&self) -> TlsSettings {
         TlsSettings { certificate: self.dir.path().join("chain.pem"), key: self.dir.path().join("key.pem") }
     }
 
