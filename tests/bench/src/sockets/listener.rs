@@ -1,11 +1,8 @@
 //! One listener: just enough WebSocket to count a hundred thousand messages a second without being the bottleneck.
 
-use std::{
-    io::Read as _,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::{Context, Result, bail};
@@ -91,12 +88,7 @@ pub(crate) fn now_us() -> u64 {
 ///
 /// # Errors
 /// When the server cannot be reached or does not speak WebSocket.
-pub(crate) async fn open(
-    target: &str,
-    greeting: Arc<Greeting>,
-    counts: Arc<Counts>,
-    is_read: bool,
-) -> Result<JoinHandle<()>> {
+pub(crate) async fn open(target: &str, greeting: Arc<Greeting>, counts: Arc<Counts>, is_read: bool) -> Result<JoinHandle<()>> {
     let mut stream = TcpStream::connect(target).await.with_context(|| format!("cannot connect to {target}"))?;
     stream.set_nodelay(true)?;
     let extension = if greeting.is_compressed { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
@@ -194,7 +186,7 @@ impl Listener {
             let Some(unpack) = &mut self.unpack else { return Some(None) };
             self.text.clear();
             self.text.reserve(4 << 10);
-            let whole: Vec<u8> = payload.chain(&[0, 0, 0xff, 0xff][..]).bytes().collect::<Result<_, _>>().ok()?;
+            let whole = [payload, &[0, 0, 0xff, 0xff]].concat();
             unpack.decompress_vec(&whole, &mut self.text, FlushDecompress::Sync).ok()?;
             return find(&self.text).map(Some);
         }
