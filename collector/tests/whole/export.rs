@@ -195,19 +195,19 @@ async fn days_begin_at_local_midnight_and_are_told_against_the_day_before() {
     const HOUR_MS: i64 = 3_600_000;
     // A sample an hour: the number of its hour since the epoch.
     let last = now_ms() / HOUR_MS;
-    let frames: Vec<(i64, f64, f64)> = (last - 40..=last)
+    let frames: Vec<(i64, f64, f64)> = (last - 46..=last)
         .map(|hour| (hour * HOUR_MS, f64::from(i32::try_from(hour - last + 100).unwrap()), 0.0))
         .collect();
     collector.store(&batch("host:a", 1, 1, &frames)).await;
     let token = collector.sign_in().await;
-    let ask = format!("/api/v1/export?metric={GAUGE}&step=1d&zone=-03:00&compare=previous&aggregate=max&from={}&to={}", (last - 20) * HOUR_MS, (last + 1) * HOUR_MS);
+    let ask = format!("/api/v1/export?metric={GAUGE}&step=1d&zone=-03:00&compare=previous&aggregate=max&from={}&to={}", (last - 10) * HOUR_MS, (last + 1) * HOUR_MS);
     let found = rows(&file(&collector, &token, &ask).await);
     let local_day = |hour: i64| (hour - 3).div_euclid(24);
     let mut expect = std::collections::BTreeMap::new();
-    for hour in last - 40..=last {
+    for hour in last - 46..=last {
         expect.insert(local_day(hour), f64::from(i32::try_from(hour - last + 100).unwrap()));
     }
-    let first = local_day(last - 20);
+    let first = local_day(last - 10);
     let days: Vec<i64> = expect.keys().copied().filter(|day| *day >= first).collect();
     assert_eq!(found.len(), days.len(), "{found:?}");
     for (row, day) in found.iter().zip(days) {
