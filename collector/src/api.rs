@@ -35,11 +35,14 @@ use crate::{
     problem::Problem,
     pull::Pull,
     push::Push,
+    run::tls::Tls,
     self_watch::Own,
     service::Services,
 };
 
 pub mod act;
+pub mod alerts;
+pub mod audit;
 pub mod boards;
 pub mod checks;
 pub mod compare;
@@ -52,7 +55,9 @@ pub mod export;
 pub mod figures;
 pub mod history;
 pub mod integrations;
+pub mod keys;
 pub mod logs;
+pub mod monitoring;
 pub mod named;
 pub mod overview;
 pub mod parameters;
@@ -102,6 +107,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.
     pub own: Own,
+    /// The collector's own TLS.
+    pub tls: Option<Tls>,
     /// When the process started, in milliseconds since the epoch.
     pub started_ms: i64,
 }

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod export;
+pub mod csv;
 pub mod exposition;
 pub mod health;
 pub mod ingest;

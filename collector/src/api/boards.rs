@@ -272,14 +272,15 @@ impl Caller {
         &self,
         job: impl FnOnce(&StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.write(move |db| job(db)).await
+        self.state.change(move |db| job(db)).await.map_err(|error| state_problem(&error))
     }
 
+    /// A change with its line of the audit log: both are on disk, or neither is.
     async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.state.change(job).await.map_err(|error| state_problem(&error))
+        self.state.change(move |db| db.together(job)).await.map_err(|error| state_problem(&error))
     }
 
     /// A dashboard that the caller sees.

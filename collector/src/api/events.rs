@@ -183,6 +183,37 @@ impl Made {
     }
 }
 
+/// Types of events that figures are derived from.
+pub(crate) const FOLDED: &[&str] = &[
+    "AIInteraction",
+    "CampaignUpdate",
+    "ConversationEnded",
+    "ConversationStarted",
+    "ERPCall",
+    "MessageReceived",
+    "MessageSent",
+    "TicketCreated",
+];
+
+/// Every figure over the range, of the series of all services.
+///
+/// # Errors
+/// 500 when history cannot be read.
+pub(crate) fn derived_of_all(
+    store: &Store,
+    range: &RecordRange,
+    now_ms: i64,
+) -> Result<BTreeMap<&'static str, Option<f64>>, Problem> {
+    derived_of(store, range, &[], now_ms)
+}
+
+/// Every figure of events that were added up.
+pub(crate) fn derived_of_events(derived: &Derived, now_ms: i64) -> BTreeMap<&'static str, Option<f64>> {
+    let values: BTreeMap<&str, Option<f64>> = derived.values(now_ms).map(|(row, value)| (row.metric.name, value)).collect();
+    let value = |metric: &Metric| values.get(metric.name).copied().flatten();
+    FIGURES.iter().map(|(name, made)| (*name, made.value(value).map(concise))).collect()
+}
+
 /// A metric over the range, of all services together.
 fn of_series(store: &Store, range: &RecordRange, metric: &Metric) -> Result<Option<f64>, Problem> {
     let is_now = FIGURES.iter().any(|(_, made)| matches!(made, Made::Now(now) if now.name == metric.name));
@@ -225,6 +256,14 @@ fn fold(store: &Store, range: &RecordRange) -> Result<Option<Derived>, Problem> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_type_that_anything_is_derived_from_is_read() {
+        let mut types: Vec<&str> = derived::types().collect();
+        types.sort_unstable();
+        types.dedup();
+        assert_eq!(types, FOLDED);
+    }
 
     #[test]
     fn figures_are_made_as_the_table_says_and_of_nothing_comes_nothing() {

@@ -102,7 +102,7 @@ pub(super) const fn required(name: &'static str, meaning: &'static str) -> Param
 pub enum Answer {
     /// JSON of this shape: its name, and a function that lists it and all that it holds.
     Json(Shape),
-    /// JSON of this shape, with 201: something was made.
+    /// 201, and JSON of this shape: what was made.
     Made(Shape),
     /// JSON of an integration's instance: the common part, with the fields of one of these shapes beside it once there are any.
     Instanced(&'static [Shape]),
@@ -110,10 +110,12 @@ pub enum Answer {
     AnyJson,
     /// Something else.
     Media(&'static str),
-    /// A file to keep, in one of these media types.
-    Files(&'static [&'static str]),
+    /// A file in the one of these formats that was asked for.
+    File(&'static [&'static str]),
     /// 204.
     Nothing,
+    /// 302: the browser goes on elsewhere.
+    Redirect,
     /// 101: a WebSocket.
     Socket,
 }

@@ -27,10 +27,22 @@ mod dashboard;
 mod history;
 mod house;
 mod live;
+mod oidc;
 mod outside;
 
 /// The groups, each a list of rows.
-const GROUPS: &[&[Route]] = &[house::ROWS, history::ROWS, applications::ROWS, outside::ROWS, act::ROWS, live::ROWS, access::ROWS, dashboard::ROWS, boards::ROWS];
+const GROUPS: &[&[Route]] = &[
+    house::ROWS,
+    history::ROWS,
+    applications::ROWS,
+    outside::ROWS,
+    act::ROWS,
+    live::ROWS,
+    access::ROWS,
+    oidc::ROWS,
+    dashboard::ROWS,
+    boards::ROWS,
+];
 
 /// Every address of the collector but the page's files.
 pub fn all() -> impl Iterator<Item = &'static Route> {

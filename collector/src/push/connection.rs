@@ -1,15 +1,27 @@
 //! One listener: from its upgrade to its close.
+//!
+//! Invariants: what a listener named as heard, and what a snapshot told it, is not told again; nothing is told before it is known
+//! who listens.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::{
     sync::watch,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout, timeout_at},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
 };
 
-use super::{Due, ROOMS_MAX, Room, Seat, message};
-use crate::access::Person;
+use super::{
+    ROOMS_MAX, Room,
+    mailbox::{Seat, State},
+    message::{self, Inbound, Wanted},
+    owners::sees,
+    rate::{A_MINUTE_MAX, Rate, Verdict},
+    room::meaning,
+    snapshot::Of,
+};
+use crate::access::{Person, View};
 
 /// How long a listener may take to say who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(5);
@@ -17,11 +29,21 @@ const AUTH_WITHIN: Duration = Duration::from_secs(5);
 /// How often the collector gives a sign of life, and asks for one.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 
-/// A listener that gave no sign of life for this long, or took nothing for this long, is gone.
-const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// A listener that gave no sign of life for this long, or took nothing for this long, is gone: seen at the next heartbeat, so
+/// within a minute.
+const DEAD_AFTER: Duration = Duration::from_secs(45);
 
-/// Most messages that a listener may send in a minute.
-const MESSAGES_A_MINUTE_MAX: u32 = 100;
+/// For how long records wait after the sign-in for the first subscription, which may say where they go on.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Messages are handed to the system when so many bytes are together, or when nothing more waits: a packet is what costs.
+const PACKET_BYTES: usize = 3 << 10;
+
+/// Most types of a subscription's filter, in bytes each.
+const TYPE_BYTES_MAX: usize = farol_shared::limit::VALUE_BYTES_MAX;
+
+/// For how long what a snapshot told is remembered: what was on disk when it was made is in the rings by then.
+const ECHO_WITHIN: Duration = Duration::from_secs(30);
 
 /// Close codes: the standard ones, and ours for "sign in".
 mod code {
@@ -31,6 +53,7 @@ mod code {
 }
 
 /// Why a connection ends.
+#[derive(Debug, PartialEq, Eq)]
 enum End {
     /// It is gone, or takes nothing more.
     Gone,
@@ -38,20 +61,34 @@ enum End {
     Close(u16, &'static str),
 }
 
-struct Connection {
-    socket: WebSocket,
+/// The two ways of a socket.
+pub(super) trait Socket: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send {}
+
+impl<S: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send> Socket for S {}
+
+struct Connection<S> {
+    socket: S,
     seat: Seat,
     /// The room that belongs to the address; kept whatever else is subscribed.
     fixed: Option<Room>,
     heard_at: Instant,
-    /// Start of the running minute and messages in it.
-    minute: (Instant, u32),
+    rate: Rate,
+    /// Until when records wait for the first subscription; unset once it came.
+    held_until: Option<Instant>,
+    /// What is subscribed now.
+    wanted: Wanted,
+    /// What snapshots told, and until when that matters.
+    echoes: Option<(Instant, HashMap<u64, u32>)>,
+    /// Bytes that were given to the socket since it was flushed.
+    given: usize,
 }
 
 /// Serves one listener until it leaves.
-pub(super) async fn serve(socket: WebSocket, seat: Seat, person: Option<Person>, fixed: Option<Room>) {
+pub(super) async fn serve<S: Socket>(socket: S, seat: Seat, person: Option<Person>, fixed: Option<Room>) {
     let now = Instant::now();
-    let mut connection = Connection { socket, seat, fixed, heard_at: now, minute: (now, 0) };
+    let rate = Rate::new(now);
+    let (wanted, echoes) = (Wanted::default(), None);
+    let mut connection = Connection { socket, seat, fixed, heard_at: now, rate, held_until: None, wanted, echoes, given: 0 };
     let end = match connection.sign_in(person).await {
         Ok(person) => connection.talk(&person).await,
         Err(end) => end,
@@ -63,7 +100,7 @@ pub(super) async fn serve(socket: WebSocket, seat: Seat, person: Option<Person>,
     }
 }
 
-impl Connection {
+impl<S: Socket> Connection<S> {
     async fn sign_in(&mut self, person: Option<Person>) -> Result<Person, End> {
         if let Some(person) = person {
             return Ok(person);
@@ -71,13 +108,14 @@ impl Connection {
         const SAY_WHO: &str = "send Auth with a token first";
         let deadline = Instant::now() + AUTH_WITHIN;
         loop {
-            let received = timeout_at(deadline, self.socket.recv()).await;
+            let received = timeout_at(deadline, self.socket.next()).await;
             let Ok(received) = received else { return Err(End::Close(code::SIGN_IN, SAY_WHO)) };
             let Some(Ok(received)) = received else { return Err(End::Gone) };
-            let Some(text) = self.text(&received)? else { continue };
+            let Some(text) = self.text(&received).await? else { continue };
             return match message::parse(text) {
-                Ok(message::Inbound::Auth { token }) => {
-                    let known = self.seat.push.0.access.person_by_token(&token);
+                Ok(Inbound::Auth { token }) => {
+                    let access = self.seat.push.0.access.clone();
+                    let known = access.person_by_bearer(&token).await;
                     known.ok_or(End::Close(code::SIGN_IN, "this token is not accepted"))
                 }
                 Ok(_) | Err(_) => Err(End::Close(code::SIGN_IN, SAY_WHO)),
@@ -86,20 +124,31 @@ impl Connection {
     }
 
     async fn talk(&mut self, person: &Person) -> End {
-        if let Err(end) = self.subscribe(person, &[]).await {
+        if let Some(Room::Tenant(tenant)) = &self.fixed
+            && !person.view.sees(Some(tenant))
+        {
+            return End::Close(code::POLICY, "this account is bound to another tenant");
+        }
+        self.held_until = Some(Instant::now() + SUBSCRIBE_WITHIN);
+        if let Err(end) = self.subscribe(person, Wanted::default()).await {
             return end;
         }
         let mut closing = self.seat.push.0.closing.subscribe();
         let mut heartbeat = heartbeat();
-        let mailbox = std::sync::Arc::clone(&self.seat.mailbox);
+        let mailbox = Arc::clone(&self.seat.mailbox);
         loop {
+            let held_until = self.held_until;
             let step = tokio::select! {
                 () = asked(&mut closing) => Err(End::Close(code::GOING_AWAY, "the collector is stopping")),
-                received = self.socket.recv() => match received {
+                received = self.socket.next() => match received {
                     Some(Ok(received)) => self.hear(person, &received).await,
                     Some(Err(_)) | None => Err(End::Gone),
                 },
                 () = mailbox.wake.notified() => self.deliver().await,
+                () = sleep_until(held_until.unwrap_or_else(Instant::now)), if held_until.is_some() => {
+                    self.held_until = None;
+                    self.deliver().await
+                }
                 _ = heartbeat.tick() => self.beat(person).await,
             };
             if let Err(end) = step {
@@ -109,61 +158,204 @@ impl Connection {
     }
 
     async fn hear(&mut self, person: &Person, received: &Message) -> Result<(), End> {
-        let Some(text) = self.text(received)? else { return Ok(()) };
+        let Some(text) = self.text(received).await? else { return Ok(()) };
         match message::parse(text) {
-            Ok(message::Inbound::Subscription { rooms }) => self.subscribe(person, &rooms).await,
+            Ok(Inbound::Subscription(wanted)) => self.subscribed(person, wanted).await,
             // A client that has a cookie may still introduce itself.
-            Ok(message::Inbound::Auth { .. } | message::Inbound::Heartbeat) => Ok(()),
+            Ok(Inbound::Auth { .. } | Inbound::Heartbeat) => Ok(()),
             Err(error) => self.complain(&error.to_string()).await,
         }
     }
 
-    async fn subscribe(&mut self, person: &Person, names: &[String]) -> Result<(), End> {
-        // Whoever introduced himself by a message was not known when the connection was opened.
-        let monitoring = self.seat.push.0.access.monitoring_role();
-        let may_stay = |room: &Room| *room != Room::System || person.role >= monitoring;
-        let mut rooms: Vec<Room> = self.fixed.clone().filter(may_stay).into_iter().collect();
-        let mut faults = Vec::new();
-        for name in names.iter().take(ROOMS_MAX + 1) {
-            match self.room(person, name) {
-                Ok(room) if rooms.contains(&room) => {}
-                Ok(_) if rooms.len() >= ROOMS_MAX => faults.push(format!("more than {ROOMS_MAX} rooms: {name} was left out")),
+    /// Takes what a listener asks for, and tells it what it gets.
+    async fn subscribed(&mut self, person: &Person, wanted: Wanted) -> Result<(), End> {
+        let is_first = self.held_until.take().is_some();
+        let after = wanted.after.filter(|_| is_first);
+        let is_late = wanted.after.is_some() && !is_first;
+        if is_late {
+            self.complain("after belongs into the first Subscription of a connection, at its beginning: this one missed nothing").await?;
+        } else if !is_first {
+            // What waits is told as it was asked for.
+            self.deliver().await?;
+        }
+        let stream = wanted.stream.clone();
+        if !self.subscribe(person, wanted).await? {
+            return Ok(());
+        }
+        if let Some(after) = after {
+            let inner = &self.seat.push.0;
+            let is_held = {
+                let mut waiting = super::lock(&self.seat.mailbox.waiting);
+                let rings = inner.rings();
+                let is_held = stream.is_none_or(|stream| stream == rings.stream()) && rings.holds(after, &waiting.interest);
+                waiting.heard = if is_held { after } else { rings.newest() };
+                is_held
+            };
+            if !is_held {
+                self.catch_up().await?;
+            }
+        }
+        self.deliver().await
+    }
+
+    /// Makes these the rooms. Answers whether they are.
+    async fn subscribe(&mut self, person: &Person, wanted: Wanted) -> Result<bool, End> {
+        let view = match self.view(person, wanted.tenant_id.as_deref()) {
+            Ok(view) => view,
+            Err(fault) => return self.complain(&fault).await.map(|()| false),
+        };
+        let (rooms, faults) = self.rooms(person, &view, &wanted.rooms);
+        let types = wanted.event_types.iter().filter(|kind| kind.len() <= TYPE_BYTES_MAX);
+        let types: Vec<Box<str>> = types.map(|kind| kind.as_str().into()).collect();
+        let push = &self.seat.push;
+        let now_ms = push.0.clock.now_ms();
+        let (topics, interest) = meaning(&rooms, &view, types);
+        let (stream, newest) = push.0.position();
+        let told = message::subscribed(&rooms, &view, &interest.event_types, (&stream, newest), now_ms);
+        self.seat.listen(&topics, interest);
+        self.wanted = wanted;
+        // Before anybody asked there is nobody to tell.
+        if self.held_until.is_none() {
+            self.send(Message::Text(told)).await?;
+        }
+        for fault in faults {
+            self.complain(&fault).await?;
+        }
+        Ok(true)
+    }
+
+    /// What the listener sees: its own part, narrowed by the address and by what it asks for.
+    fn view(&self, person: &Person, tenant: Option<&str>) -> Result<View, String> {
+        let of_address = if let Some(Room::Tenant(tenant)) = &self.fixed { Some(&**tenant) } else { None };
+        match (of_address, tenant) {
+            (Some(one), Some(other)) if one != other => Err(format!("this address is that of the tenant {one}")),
+            (one, other) => match one.or(other) {
+                Some(tenant) if !person.view.sees(Some(tenant)) => {
+                    Err("this account is bound to another tenant: leave tenant_id out".to_owned())
+                }
+                Some(tenant) => Ok(View::Tenant(tenant.into())),
+                None => Ok(person.view.clone()),
+            },
+        }
+    }
+
+    /// The rooms of these names, with that of the address, and what is wrong with the others.
+    fn rooms(&self, person: &Person, view: &View, names: &[String]) -> (Vec<Room>, Vec<String>) {
+        let (mut rooms, mut faults) = (Vec::new(), Vec::new());
+        if let Some(fixed) = &self.fixed {
+            // Whoever introduced himself by a message was not known when the connection was opened.
+            match self.allowed(person, view, fixed.clone()) {
                 Ok(room) => rooms.push(room),
                 Err(fault) => faults.push(fault),
             }
         }
-        self.seat.listen(&rooms);
-        for fault in faults {
-            self.complain(&fault).await?;
+        for name in names.iter().take(ROOMS_MAX + 1) {
+            let shown: String = name.chars().take(64).collect();
+            let room = Room::parse(name).ok_or_else(|| {
+                format!("there is no room {shown}: the documentation of live data lists them, such as dashboard, events or resource:ID")
+            });
+            match room.and_then(|room| self.allowed(person, view, room)) {
+                Ok(room) if rooms.contains(&room) => {}
+                Ok(_) if rooms.len() >= ROOMS_MAX => faults.push(format!("more than {ROOMS_MAX} rooms: {shown} was left out")),
+                Ok(room) => rooms.push(room),
+                Err(fault) => faults.push(fault),
+            }
         }
-        Ok(())
+        (rooms, faults)
     }
 
-    fn room(&self, person: &Person, name: &str) -> Result<Room, String> {
-        let shown: String = name.chars().take(64).collect();
-        match Room::parse(name) {
-            Some(Room::System) if person.role < self.seat.push.0.access.monitoring_role() => {
-                Err(format!("the room system needs the role {}", self.seat.push.0.access.monitoring_role()))
+    fn allowed(&self, person: &Person, view: &View, room: Room) -> Result<Room, String> {
+        let push = &self.seat.push.0;
+        match &room {
+            Room::System if person.role < push.access.monitoring_role() => {
+                Err(format!("the room system needs the role {}", push.access.monitoring_role()))
             }
-            Some(Room::Resource(id)) if self.seat.push.0.live.newest(id).is_none() => Err(format!("there is no resource {id}")),
-            Some(room) => Ok(room),
-            None => Err(format!("there is no room {shown}: write overview, resource:ID, events, event:TYPE, checks or logs")),
+            Room::System if person.view != View::Whole => {
+                Err("the room system is about the whole house; this account is bound to a tenant".to_owned())
+            }
+            Room::Resource(id) if push.live.newest(*id).is_none() || !self.sees(view, *id) => {
+                Err(format!("there is no resource {id}"))
+            }
+            Room::Tenant(tenant) if !view.sees(Some(tenant)) => {
+                Err("a listener that is bound to a tenant hears of no other".to_owned())
+            }
+            _ => Ok(room),
         }
+    }
+
+    fn sees(&self, view: &View, resource: u32) -> bool {
+        let push = &self.seat.push.0;
+        *view == View::Whole || sees(view, &push.owners.with(std::iter::once(resource), push.clock.now_ms()), resource)
     }
 
     /// Sends what waits. What comes while it is being sent waits for the next turn.
     async fn deliver(&mut self) -> Result<(), End> {
+        let mut sent = 0;
         while let Some(due) = self.seat.mailbox.take() {
             let text = match due {
-                Due::Message(text) => Some(text),
-                Due::WholeOf(room) => self.seat.push.whole(&room),
+                State::Message(text) => Some(text),
+                State::WholeOf(topic) => self.seat.push.whole(&topic),
             };
             if let Some(text) = text {
-                self.seat.push.0.sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                self.send(Message::Text(text)).await?;
+                sent += 1;
+                self.give(text).await?;
             }
         }
-        Ok(())
+        while self.held_until.is_none() {
+            let Some(records) = self.seat.push.records(&self.seat.mailbox) else {
+                self.seat.push.0.skipped.fetch_add(1, Ordering::Relaxed);
+                self.catch_up().await?;
+                continue;
+            };
+            if records.is_empty() {
+                break;
+            }
+            for (mark, text) in records {
+                if !self.is_echo(mark) {
+                    sent += 1;
+                    self.give(text).await?;
+                }
+            }
+        }
+        self.seat.push.0.sent.fetch_add(sent, Ordering::Relaxed);
+        self.flush().await
+    }
+
+    /// Sends the newest records of every room from history: what lies between cannot be told any more.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        let (rooms, event_types) = {
+            let waiting = super::lock(&self.seat.mailbox.waiting);
+            (waiting.interest.rooms.clone(), waiting.interest.event_types.clone())
+        };
+        let (mut upto, mut marks) = (None::<u64>, HashMap::new());
+        for (room, view) in rooms {
+            let of = Of { room, view, event_types: event_types.clone() };
+            let Some(snapshot) = self.seat.push.snapshot(of).await else { continue };
+            upto = Some(upto.map_or(snapshot.upto, |known| known.min(snapshot.upto)));
+            snapshot.marks.iter().for_each(|mark| *marks.entry(*mark).or_insert(0) += 1);
+            self.give(snapshot.message).await?;
+        }
+        if let Some(upto) = upto {
+            super::lock(&self.seat.mailbox.waiting).heard = upto;
+            self.echoes = Some((Instant::now() + ECHO_WITHIN, marks));
+        }
+        self.flush().await
+    }
+
+    /// Whether a record was told by a snapshot already.
+    fn is_echo(&mut self, mark: u64) -> bool {
+        let Some((until, marks)) = &mut self.echoes else { return false };
+        if Instant::now() > *until {
+            self.echoes = None;
+            return false;
+        }
+        match marks.get_mut(&mark) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     async fn beat(&mut self, person: &Person) -> Result<(), End> {
@@ -173,10 +365,26 @@ impl Connection {
         if !self.seat.push.0.access.is_still_valid(person) {
             return Err(End::Close(code::SIGN_IN, "the sign-in has ended"));
         }
+        self.look_again(person).await?;
         let now_ms = self.seat.push.0.clock.now_ms();
-        self.send(Message::Text(message::heartbeat(now_ms))).await?;
+        self.give(message::heartbeat(now_ms)).await?;
         // Browsers answer a ping by themselves, also when the page's script sends nothing.
         self.send(Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    /// Leaves the rooms of resources that have come to another tenant.
+    async fn look_again(&mut self, person: &Person) -> Result<(), End> {
+        let Ok(view) = self.view(person, self.wanted.tenant_id.as_deref()) else { return Ok(()) };
+        if view == View::Whole {
+            return Ok(());
+        }
+        let names = self.wanted.rooms.iter().filter_map(|name| Room::parse(name)).chain(self.fixed.clone());
+        let is_lost = |room: &Room| matches!(room, Room::Resource(id) if !self.sees(&view, *id));
+        if names.filter(is_lost).count() > 0 {
+            let wanted = self.wanted.clone();
+            self.subscribe(person, wanted).await?;
+        }
+        Ok(())
     }
 
     async fn complain(&mut self, detail: &str) -> Result<(), End> {
@@ -184,15 +392,28 @@ impl Connection {
         self.send(Message::Text(message::error(detail, now_ms))).await
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(DEAD_AFTER, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
+    /// Gives a text to the socket, which may keep it until the next flush.
+    async fn give(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        self.given += text.as_str().len();
+        let fed = timeout(DEAD_AFTER, self.socket.feed(Message::Text(text))).await;
+        fed.map_err(|_| End::Gone)?.map_err(|_| End::Gone)?;
+        if self.given >= PACKET_BYTES { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        if std::mem::take(&mut self.given) == 0 {
+            return Ok(());
         }
+        timeout(DEAD_AFTER, self.socket.flush()).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        self.given = 0;
+        timeout(DEAD_AFTER, self.socket.send(message)).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)
     }
 
     /// The text of a message, after counting it.
-    fn text<'m>(&mut self, received: &'m Message) -> Result<Option<&'m str>, End> {
+    async fn text<'m>(&mut self, received: &'m Message) -> Result<Option<&'m str>, End> {
         self.heard_at = Instant::now();
         let text = match received {
             Message::Text(text) => text.as_str(),
@@ -200,12 +421,14 @@ impl Connection {
             Message::Ping(_) | Message::Pong(_) => return Ok(None),
             Message::Close(_) => return Err(End::Gone),
         };
-        if self.minute.0.elapsed() >= Duration::from_secs(60) {
-            self.minute = (self.heard_at, 0);
-        }
-        self.minute.1 += 1;
-        if self.minute.1 > MESSAGES_A_MINUTE_MAX {
-            return Err(End::Close(code::POLICY, "too many messages in a minute"));
+        match self.rate.count(self.heard_at) {
+            Verdict::Fine => {}
+            Verdict::Warn => {
+                let detail = format!("more than {A_MINUTE_MAX} messages in a minute close this connection");
+                let warning = message::warning(&detail, self.seat.push.0.clock.now_ms());
+                self.send(Message::Text(warning)).await?;
+            }
+            Verdict::Close => return Err(End::Close(code::POLICY, "too many messages in a minute")),
         }
         Ok(Some(text))
     }

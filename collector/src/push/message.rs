@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::panel::Panel;
 use crate::{
+    access::View,
     live::{Fresh, Line},
     number,
 };
@@ -18,16 +19,34 @@ pub(super) enum Inbound {
     /// Who it is.
     Auth { token: String },
     /// What it wants to hear; these rooms and no others.
-    Subscription { rooms: Vec<String> },
+    Subscription(Wanted),
     /// That it lives.
     Heartbeat,
 }
+
+/// What a `Subscription` asks for.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Names of rooms.
+    pub(super) rooms: Vec<String>,
+    /// Of `Event` messages only those of these types; all when empty.
+    pub(super) event_types: Vec<String>,
+    /// The tenant that all is narrowed to.
+    pub(super) tenant_id: Option<String>,
+    /// Number of the last record that the listener saw on an earlier connection.
+    pub(super) after: Option<u64>,
+    /// The start of the collector that this number is of, if the listener says so.
+    pub(super) stream: Option<String>,
+}
+
+/// Most types of events that a subscription may name.
+const EVENT_TYPES_MAX: usize = 100;
 
 /// Why a message of a listener is not understood.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InboundError {
     /// Not JSON, or not the envelope.
-    #[error("a message must be a JSON object with message_type and payload")]
+    #[error("a message must be a JSON object with message_type and payload; rooms and event_types are lists of texts, after is a number")]
     Malformed(#[source] serde_json::Error),
     /// A kind of message that nobody knows.
     #[error("message_type must be Auth, Subscription or Heartbeat")]
@@ -48,6 +67,10 @@ struct Envelope {
 struct Payload {
     token: Option<String>,
     rooms: Option<Vec<String>>,
+    event_types: Option<Vec<String>>,
+    tenant_id: Option<String>,
+    after: Option<u64>,
+    stream: Option<String>,
 }
 
 /// Reads a message of a listener.
@@ -61,7 +84,13 @@ pub(super) fn parse(text: &str) -> Result<Inbound, InboundError> {
         }
         "Subscription" => {
             let rooms = payload.rooms.ok_or(InboundError::Payload("payload.rooms is missing"))?;
-            Ok(Inbound::Subscription { rooms })
+            let event_types = payload.event_types.unwrap_or_default();
+            if event_types.len() > EVENT_TYPES_MAX {
+                return Err(InboundError::Payload("payload.event_types names more than 100 types"));
+            }
+            // Clients with a form send what is not filled in as an empty text.
+            let tenant_id = payload.tenant_id.filter(|tenant| !tenant.is_empty());
+            Ok(Inbound::Subscription(Wanted { rooms, event_types, tenant_id, after: payload.after, stream: payload.stream }))
         }
         "Heartbeat" => Ok(Inbound::Heartbeat),
         _ => Err(InboundError::UnknownType),
@@ -71,13 +100,23 @@ pub(super) fn parse(text: &str) -> Result<Inbound, InboundError> {
 #[derive(Serialize)]
 struct Outbound<'a, P> {
     message_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
     payload: P,
     timestamp: i64,
 }
 
 pub(super) fn encode<P: Serialize>(message_type: &str, payload: P, timestamp: i64) -> Utf8Bytes {
-    let envelope = Outbound { message_type, payload, timestamp };
-    serde_json::to_string(&envelope).expect("a message holds only text and numbers").into()
+    write(&Outbound { message_type, id: None, payload, timestamp })
+}
+
+/// The same with the number of the newest record that it knows of.
+pub(super) fn numbered<P: Serialize>(message_type: &str, id: u64, payload: P, timestamp: i64) -> Utf8Bytes {
+    write(&Outbound { message_type, id: Some(id), payload, timestamp })
+}
+
+fn write<P: Serialize>(envelope: &Outbound<'_, P>) -> Utf8Bytes {
+    serde_json::to_string(envelope).expect("a message holds only text and numbers").into()
 }
 
 /// Lines of the overview.
@@ -105,25 +144,35 @@ pub(super) fn values(fresh: &Fresh, now_ms: i64) -> Utf8Bytes {
 }
 
 /// The collector's own machine as `system_stats`: a shape of its own, that small panels expect.
-pub(super) fn system(line: &Line, panel: &Panel) -> Utf8Bytes {
+pub(super) fn system(line: Option<&Line>, panel: &Panel) -> serde_json::Value {
     const MIB: f64 = 1024.0 * 1024.0;
     let percent = |ratio: Option<f64>| ratio.map(|ratio| (ratio * 1_000.0).round() / 10.0);
-    let latest = &line.latest;
-    let ram = latest.memory_used.map(|bytes| (bytes / MIB).round());
+    let latest = line.map(|line| &line.latest);
+    let ram = latest.and_then(|latest| latest.memory_used).map(|bytes| (bytes / MIB).round());
     let word = |is_online: &bool| if *is_online { "online" } else { "offline" };
     let services: BTreeMap<&str, &str> = panel.services.iter().map(|(service, is_online)| (*service, word(is_online))).collect();
     serde_json::json!({
         "event": "system_stats",
         "data": {
-            "cpu": percent(latest.cpu_ratio),
+            "cpu": percent(latest.and_then(|latest| latest.cpu_ratio)),
             "ram": ram,
-            "ram_percent": percent(latest.memory_ratio),
+            "ram_percent": percent(latest.and_then(|latest| latest.memory_ratio)),
             "queue_size": panel.queue_size.map(number::concise),
             "services": services,
         },
     })
-    .to_string()
-    .into()
+}
+
+/// Says what a listener is told from now on, and the number of the newest record there is.
+pub(super) fn subscribed(rooms: &[super::Room], view: &View, event_types: &[Box<str>], (stream, id): (&str, u64), now_ms: i64) -> Utf8Bytes {
+    let rooms: Vec<String> = rooms.iter().map(super::Room::to_string).collect();
+    let payload = serde_json::json!({ "rooms": rooms, "event_types": event_types, "tenant_id": view.tenant(), "stream": stream });
+    numbered("Subscribed", id, payload, now_ms)
+}
+
+/// Says that a listener talks nearly too much.
+pub(super) fn warning(detail: &str, now_ms: i64) -> Utf8Bytes {
+    encode("Warning", serde_json::json!({ "detail": detail }), now_ms)
 }
 
 /// A sign of life.
@@ -145,7 +194,11 @@ mod tests {
         let auth = r#"{"message_type":"Auth","payload":{"token":"t"},"timestamp":"2026-01-01T00:00:00Z"}"#;
         assert_eq!(parse(auth).unwrap(), Inbound::Auth { token: "t".to_owned() });
         let rooms = r#"{"message_type":"Subscription","payload":{"rooms":["overview"],"event_types":[],"tenant_id":null}}"#;
-        assert_eq!(parse(rooms).unwrap(), Inbound::Subscription { rooms: vec!["overview".to_owned()] });
+        let wanted = Wanted { rooms: vec!["overview".to_owned()], ..Wanted::default() };
+        assert_eq!(parse(rooms).unwrap(), Inbound::Subscription(wanted.clone()));
+        let all = r#"{"message_type":"Subscription","payload":{"rooms":["overview"],"event_types":["A"],"tenant_id":"t","after":7,"stream":"s"}}"#;
+        let wanted = Wanted { event_types: vec!["A".to_owned()], tenant_id: Some("t".to_owned()), after: Some(7), stream: Some("s".to_owned()), ..wanted };
+        assert_eq!(parse(all).unwrap(), Inbound::Subscription(wanted));
         assert_eq!(parse(r#"{"message_type":"Heartbeat","payload":{},"timestamp":1}"#).unwrap(), Inbound::Heartbeat);
         assert_eq!(parse(r#"{"message_type":"Heartbeat"}"#).unwrap(), Inbound::Heartbeat);
     }

@@ -1,22 +1,26 @@
 //! Rooms of records: events, results of health checks, warnings and worse, each as one message when it is on disk.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use farol_shared::record::{CheckResult, Event, Level, LogRecord};
 use farol_store::ResourceId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Push, RECORDS_WAITING_MAX, Room, feed::Shown, message};
+use super::{
+    Push,
+    alerts::{Alert, SYSTEM_ALERT},
+    feed::Shown,
+    lock,
+    owners::Owned,
+    ring::{Kind, Record},
+};
 
 /// Records older than this are history that an agent catches up with: they are asked for, not pushed. In milliseconds.
 const SHOWN_FOR_MS: i64 = 5 * 60_000;
 
-/// What a message tells, beside its envelope.
-#[derive(Debug, Serialize)]
-struct Payload<'a, R> {
-    room: &'a str,
-    #[serde(flatten)]
-    record: R,
-}
+/// For how long after its last listener left the rings are filled, in milliseconds: so long may somebody be away and miss nothing.
+const AWAY_FOR_MS: i64 = 10 * 60_000;
 
 #[derive(Debug, Serialize)]
 struct EventPayload<'a> {
@@ -73,91 +77,136 @@ struct LogLine<'a> {
 }
 
 impl Push {
-    /// Tells the rooms of records what a committed batch brought.
-    pub(super) fn show_records(&self, shown: &Shown) {
-        if self.0.followed.load(std::sync::atomic::Ordering::Relaxed) == 0 {
-            return;
+    /// Takes what a committed batch brought into the rings. Answers whether there was anything.
+    pub(super) fn keep_records(&self, shown: &Shown) -> bool {
+        if shown.committed.records.is_empty() {
+            return false;
         }
         let now_ms = shown.arrival.now_ms;
+        if !self.is_followed(now_ms) {
+            self.0.rings.write().unwrap_or_else(std::sync::PoisonError::into_inner).skip();
+            return false;
+        }
         let is_shown = |time_ms: i64| now_ms.saturating_sub(shown.arrival.by_own_clock(time_ms)) <= SHOWN_FOR_MS;
-        let (mut events, mut logs, mut checks) = (Vec::new(), Vec::new(), Vec::new());
+        let owners = self.0.owners.with(shown.committed.records.iter().map(|(resource, ..)| *resource), now_ms);
+        let mut all = Vec::new();
         for (resource, _, records) in &shown.committed.records {
-            events.extend(records.events.iter().filter(|one| is_shown(one.time_ms)).map(|one| (*resource, one)));
-            checks.extend(records.checks.iter().filter(|one| is_shown(one.time_ms)).map(|one| (*resource, one)));
-            let is_told = |one: &&LogRecord| one.level >= Level::Warn && is_shown(one.time_ms);
-            logs.extend(records.logs.iter().filter(is_told).map(|one| (*resource, one)));
+            let told = Told { resource: *resource, owned: owners.get(resource) };
+            for event in records.events.iter().filter(|event| is_shown(event.time_ms)) {
+                all.push(told.event(event));
+                if event.kind == SYSTEM_ALERT {
+                    all.push(told.alert(&Alert::of_event(*resource, told.owned, event)));
+                }
+            }
+            all.extend(records.checks.iter().filter(|check| is_shown(check.time_ms)).map(|check| told.check(check)));
+            let is_told = |log: &&LogRecord| log.level >= Level::Warn && is_shown(log.time_ms);
+            all.extend(records.logs.iter().filter(is_told).map(|log| told.log(log)));
         }
-        let mut kinds: Vec<&str> = events.iter().map(|(_, event)| event.kind.as_str()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        for kind in kinds {
-            let of_kind = events.iter().filter(|(_, event)| event.kind == kind).copied().collect();
-            self.tell(&Room::EventsOf(kind.into()), of_kind, now_ms, event);
+        if all.is_empty() {
+            return false;
         }
-        self.tell(&Room::Events, events, now_ms, event);
-        self.tell(&Room::Checks, checks, now_ms, check);
-        self.tell(&Room::Logs, logs, now_ms, log);
+        self.0.append(all, now_ms);
+        true
     }
 
-    /// Tells one room its newest records, oldest first; no listener could hold more.
-    fn tell<'a, R>(
-        &self,
-        room: &Room,
-        records: Vec<(ResourceId, &'a R)>,
-        now_ms: i64,
-        message: fn(&str, ResourceId, &R, i64) -> axum::extract::ws::Utf8Bytes,
-    ) {
-        if records.is_empty() || !self.has_listeners(room) {
+    /// Whether somebody listens to records, or may come back for them.
+    fn is_followed(&self, now_ms: i64) -> bool {
+        if self.0.followers.load(Ordering::Relaxed) > 0 {
+            self.0.followed_ms.store(now_ms, Ordering::Relaxed);
+            return true;
+        }
+        now_ms.saturating_sub(self.0.followed_ms.load(Ordering::Relaxed)) < AWAY_FOR_MS
+    }
+
+    /// Tells those whom the newest records are for that they are there.
+    pub(super) fn wake_followers(&self) {
+        let (records, before, newest) = {
+            let rings = self.0.rings.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let before = self.0.woken.swap(rings.newest(), Ordering::Relaxed);
+            (rings.since(before), before, rings.newest())
+        };
+        if records.is_empty() {
             return;
         }
-        let name = room.to_string();
-        let first = records.len().saturating_sub(RECORDS_WAITING_MAX);
-        for (resource, record) in records.into_iter().skip(first) {
-            self.publish(room, &message(&name, resource, record, now_ms));
+        let followers: Vec<_> = lock(&self.0.places).followers.values().map(Arc::clone).collect();
+        for mailbox in followers {
+            mailbox.offer(&records, before, newest);
         }
     }
 }
 
-fn event(room: &str, service: ResourceId, event: &Event, now_ms: i64) -> axum::extract::ws::Utf8Bytes {
-    let record = EventRecord {
-        time: event.time_ms,
-        service,
-        kind: &event.kind,
-        tenant: event.tenant.as_deref(),
-        payload: payload(&event.payload),
-    };
-    let record = EventPayload { event: record, event_type: &event.kind, timestamp: event.time_ms };
-    message::encode("Event", Payload { room, record }, now_ms)
+/// Records of one resource on their way into a ring.
+pub(super) struct Told<'a> {
+    pub(super) resource: ResourceId,
+    pub(super) owned: Option<&'a Owned>,
 }
 
-fn check(room: &str, resource: ResourceId, check: &CheckResult, now_ms: i64) -> axum::extract::ws::Utf8Bytes {
-    let record = CheckRecord {
-        time: check.time_ms,
-        resource,
-        name: &check.name,
-        kind: &check.kind,
-        target: &check.target,
-        state: check.state.as_str(),
-        success: check.is_success,
-        latency_ms: check.latency_s.map(|latency| crate::number::concise(latency * 1_000.0)),
-        detail: filled(&check.detail),
-    };
-    message::encode("Check", Payload { room, record: CheckPayload { check: record } }, now_ms)
-}
+impl Told<'_> {
+    pub(super) fn event(&self, event: &Event) -> Record {
+        let body = EventPayload {
+            event: EventRecord {
+                time: event.time_ms,
+                service: self.resource,
+                kind: &event.kind,
+                tenant: event.tenant.as_deref(),
+                payload: payload(&event.payload),
+            },
+            event_type: &event.kind,
+            timestamp: event.time_ms,
+        };
+        Record { event_type: event.kind.as_str().into(), ..self.record(Kind::Event, event.tenant.as_deref(), &body) }
+    }
 
-fn log(room: &str, service: ResourceId, log: &LogRecord, now_ms: i64) -> axum::extract::ws::Utf8Bytes {
-    let record = LogLine {
-        time: log.time_ms,
-        service,
-        level: log.level.as_str(),
-        message: &log.message,
-        source: filled(&log.source),
-        exception: log.exception.as_deref(),
-        stack: filled(&log.stack),
-        tenant: log.tenant.as_deref(),
-        trace_id: log.trace_id.as_deref(),
-    };
-    message::encode("Log", Payload { room, record: LogPayload { log: record } }, now_ms)
+    pub(super) fn check(&self, check: &CheckResult) -> Record {
+        let body = CheckPayload {
+            check: CheckRecord {
+                time: check.time_ms,
+                resource: self.resource,
+                name: &check.name,
+                kind: &check.kind,
+                target: &check.target,
+                state: check.state.as_str(),
+                success: check.is_success,
+                latency_ms: check.latency_s.map(|latency| crate::number::concise(latency * 1_000.0)),
+                detail: filled(&check.detail),
+            },
+        };
+        self.record(Kind::Check, None, &body)
+    }
+
+    pub(super) fn log(&self, log: &LogRecord) -> Record {
+        let body = LogPayload {
+            log: LogLine {
+                time: log.time_ms,
+                service: self.resource,
+                level: log.level.as_str(),
+                message: &log.message,
+                source: filled(&log.source),
+                exception: log.exception.as_deref(),
+                stack: filled(&log.stack),
+                tenant: log.tenant.as_deref(),
+                trace_id: log.trace_id.as_deref(),
+            },
+        };
+        self.record(Kind::Log, log.tenant.as_deref(), &body)
+    }
+
+    pub(super) fn alert(&self, alert: &Alert) -> Record {
+        self.record(Kind::Alert, alert.tenant.as_deref(), alert)
+    }
+
+    fn record(&self, kind: Kind, tenant: Option<&str>, body: &impl Serialize) -> Record {
+        // What says nothing of a tenant belongs to that of its resource.
+        let of_resource = || self.owned.and_then(|owned| owned.tenant.clone());
+        Record {
+            kind,
+            tenant: tenant.map(Arc::from).or_else(of_resource),
+            service: self.owned.and_then(|owned| owned.service.clone()),
+            event_type: Box::default(),
+            resource: self.resource,
+            body: serde_json::to_string(body).expect("a record holds only text and numbers"),
+        }
+    }
 }
 
 fn filled(text: &str) -> Option<&str> {

@@ -2,12 +2,13 @@
 
 use axum::{
     extract::{Path, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    http::Uri,
     response::{IntoResponse as _, Response},
 };
 
 use super::{Push, Room, connection};
 use crate::{
-    access::SocketPerson,
+    access::{Person, SocketPerson, View},
     problem::Problem,
 };
 
@@ -21,14 +22,20 @@ const READ_BUFFER_BYTES: usize = 512;
 /// is held.
 const WRITE_BUFFER_BYTES_MAX: usize = 16 << 20;
 
+/// Bytes of messages that are gathered before the system is given them: what waits for one listener goes out together.
+const WRITE_BUFFER_BYTES: usize = 4 << 10;
+
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub(crate) async fn plain(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
     open(&push, person, upgrade, None)
 }
 
-pub(crate) async fn dashboard(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
-    open(&push, person, upgrade, Some(Room::Overview))
+/// The address of a room that has no more to its name, such as `/ws/alerts`.
+pub(crate) async fn room(State(push): State<Push>, uri: Uri, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    let room = Room::parse(name).ok_or_else(|| Problem::not_found("there is no such room"))?;
+    open(&push, person, upgrade, Some(room))
 }
 
 pub(crate) async fn resource(
@@ -41,14 +48,30 @@ pub(crate) async fn resource(
     open(&push, person, upgrade, Some(Room::Resource(id)))
 }
 
-pub(crate) async fn system(State(push): State<Push>, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
-    open(&push, person, upgrade, Some(Room::System))
+pub(crate) async fn service(
+    State(push): State<Push>,
+    Path(name): Path<String>,
+    person: SocketPerson,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let room = Room::parse(&format!("service:{name}")).ok_or_else(|| Problem::not_found("no service has such a name"))?;
+    open(&push, person, upgrade, Some(room))
+}
+
+pub(crate) async fn tenant(
+    State(push): State<Push>,
+    Path(id): Path<String>,
+    person: SocketPerson,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let room = Room::parse(&format!("tenant:{id}")).ok_or_else(|| Problem::not_found("no tenant has such a name"))?;
+    open(&push, person, upgrade, Some(room))
 }
 
 fn open(push: &Push, person: SocketPerson, upgrade: Upgrade, fixed: Option<Room>) -> Result<Response, Problem> {
     let SocketPerson(person) = person;
-    if let (Some(Room::System), Some(person)) = (&fixed, &person) {
-        person.require(push.0.access.monitoring_role())?;
+    if let Some(person) = &person {
+        refuse(push, person, fixed.as_ref())?;
     }
     let upgrade = upgrade.map_err(|rejection| {
         let response = rejection.into_response();
@@ -57,9 +80,26 @@ fn open(push: &Push, person: SocketPerson, upgrade: Upgrade, fixed: Option<Room>
     let seat = push.seat().ok_or_else(|| Problem::unavailable("too many live pages are open", 5))?;
     Ok(upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| connection::serve(socket, seat, person, fixed)))
+}
+
+/// Refuses an address to somebody who is known already and may not listen there.
+fn refuse(push: &Push, person: &Person, fixed: Option<&Room>) -> Result<(), Problem> {
+    match fixed {
+        Some(Room::System) => {
+            person.require(push.0.access.monitoring_role())?;
+            if person.view != View::Whole {
+                return Err(Problem::forbidden("this is about the whole house; this account is bound to a tenant").code("bound_to_tenant"));
+            }
+        }
+        Some(Room::Tenant(tenant)) if !person.view.sees(Some(tenant)) => {
+            return Err(Problem::forbidden("this account is bound to another tenant").code("bound_to_tenant"));
+        }
+        _ => {}
+    }
+    Ok(())
 }

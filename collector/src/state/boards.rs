@@ -1,6 +1,6 @@
 //! The table of dashboards: what people put together for themselves, and what administrators share.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Savepoint, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::{StateDb, StateError};
 
@@ -107,7 +107,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::TooMany`], [`StateError::Sqlite`].
     pub fn add_board(&mut self, new: &BoardRow, may_number: bool) -> Result<Option<BoardRow>, StateError> {
-        let writing = self.connection.savepoint()?;
+        let writing = self.writing()?;
         refuse_more(&writing, &new.owner)?;
         let mut slug = new.slug.clone();
         let mut number = 1;
@@ -137,7 +137,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Sqlite`].
     pub fn change_board(&mut self, slug: &str, change: &BoardChange, now_ms: i64) -> Result<Changed, StateError> {
-        let writing = self.connection.savepoint()?;
+        let writing = self.writing()?;
         let Some(known) = find(&writing, slug)? else { return Ok(Changed::Gone) };
         if known.revision != change.revision {
             return Ok(Changed::Meanwhile(known.revision));
@@ -171,7 +171,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Sqlite`].
     pub fn drop_boards_of(&mut self, owner: &str) -> Result<usize, StateError> {
-        let writing = self.connection.savepoint()?;
+        let writing = self.writing()?;
         let gone = writing.execute("DELETE FROM board WHERE owner = ?1 AND NOT is_shared", [owner])?;
         // Nobody's name: people's names have no sign of this sort.
         writing.execute("UPDATE board SET owner = '' WHERE owner = ?1", [owner])?;
@@ -180,7 +180,7 @@ impl StateDb {
     }
 }
 
-fn refuse_more(writing: &Savepoint<'_>, owner: &str) -> Result<(), StateError> {
+fn refuse_more(writing: &Connection, owner: &str) -> Result<(), StateError> {
     let count = |sql: &str, owner: &[&str]| {
         writing.query_row(sql, rusqlite::params_from_iter(owner), |row| row.get::<_, i64>(0))
     };

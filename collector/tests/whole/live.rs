@@ -17,35 +17,36 @@ use crate::{
     records::{self, event},
 };
 
-struct Browser(WebSocketStream<MaybeTlsStream<TcpStream>>);
+/// A page, or another front end, that listens.
+pub(crate) struct Browser(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What ended a connection: its close code.
 #[derive(Debug, PartialEq, Eq)]
-struct Closed(Option<u16>);
+pub(crate) struct Closed(pub(crate) Option<u16>);
 
 impl Browser {
-    async fn open(collector: &Collector, path: &str) -> Self {
+    pub(crate) async fn open(collector: &Collector, path: &str) -> Self {
         let (socket, _) = connect_async(format!("ws://{}{path}", collector.address)).await.unwrap();
         Self(socket)
     }
 
-    async fn signed_in(collector: &Collector, path: &str) -> Self {
+    pub(crate) async fn signed_in(collector: &Collector, path: &str) -> Self {
         let mut browser = Self::open(collector, path).await;
         let token = collector.sign_in().await;
         browser.say(&json!({ "message_type": "Auth", "payload": { "token": token }, "timestamp": "2026-01-01T00:00:00Z" })).await;
         browser
     }
 
-    async fn say(&mut self, message: &Value) {
+    pub(crate) async fn say(&mut self, message: &Value) {
         use futures_util::SinkExt as _;
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn listen(&mut self, rooms: &[&str]) {
+    pub(crate) async fn listen(&mut self, rooms: &[&str]) {
         self.say(&json!({ "message_type": "Subscription", "payload": { "rooms": rooms } })).await;
     }
 
-    async fn hear(&mut self) -> Result<Value, Closed> {
+    pub(crate) async fn hear(&mut self) -> Result<Value, Closed> {
         use futures_util::StreamExt as _;
         loop {
             match timeout(LONG, self.0.next()).await.unwrap() {
@@ -58,7 +59,7 @@ impl Browser {
     }
 
     /// The next message for which `wanted` has an answer.
-    async fn until<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(&self.hear().await.unwrap()) {
                 return found;
@@ -106,9 +107,8 @@ async fn the_overview_comes_whole_and_then_what_changed() {
     let (collector, _dir) = Collector::fresh().await;
     collector.store(&batch("host:a", 1, 1, &[(now_ms() - 500, 10.0, 100.0)])).await;
     collector.store(&batch("host:b", 1, 1, &[(now_ms() - 500, 10.0, 100.0)])).await;
-    // The address of an older guide, with what its client sends.
-    let mut browser = Browser::signed_in(&collector, "/ws/dashboard").await;
-    browser.listen(&["dashboard", "alerts"]).await;
+    let mut browser = Browser::signed_in(&collector, "/api/monitoring/ws").await;
+    browser.listen(&["overview"]).await;
     let whole = browser.until(|message| message["payload"]["resources"].as_array().filter(|all| all.len() == 2).cloned()).await;
     assert_eq!(whole[0]["status"], "ok");
     assert!(whole[0]["latest"]["cpu_ratio"].is_null(), "nobody measured it");
@@ -211,7 +211,10 @@ async fn who_says_too_much_is_sent_away_and_the_rest_goes_on() {
         // The collector may hang up in the middle.
         drop(flood.0.send(Message::text(r#"{"message_type":"Heartbeat"}"#)).await);
     }
-    assert!(flood.hear().await.is_err());
+    // Warned once, at the eightieth message.
+    let warning = flood.hear().await.unwrap();
+    assert_eq!(warning["message_type"], "Warning", "{warning}");
+    assert_eq!(flood.hear().await, Err(Closed(Some(1008))));
     let mut huge = Browser::signed_in(&collector, "/api/monitoring/ws").await;
     huge.say(&json!({ "message_type": "Subscription", "payload": { "rooms": ["x".repeat(20_000)] } })).await;
     assert!(huge.hear().await.is_err());

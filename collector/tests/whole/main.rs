@@ -10,11 +10,23 @@ mod api;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod jwt;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod live_resume;
+#[cfg(test)]
+mod live_rooms;
+#[cfg(test)]
+mod live_tenant;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod oidc;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
@@ -25,3 +37,5 @@ mod boards;
 mod export;
 #[cfg(test)]
 mod overview;
+#[cfg(test)]
+mod tls;

@@ -52,7 +52,7 @@ const OF_RECORDS: &[Parameter] = &[
 ];
 
 /// What files are.
-const FILE: Answer = Answer::Files(&["text/csv", "application/json", "application/x-ndjson"]);
+const FILE: Answer = Answer::File(&["text/csv", "application/json", "application/x-ndjson"]);
 
 pub(super) const ROWS: &[Route] = &[
     get(

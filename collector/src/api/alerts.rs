@@ -1,0 +1,37 @@
+//! `GET /api/v1/dashboard/alerts`: what went wrong within the last day, newest first.
+
+use axum::{extract::Request, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{App, aside, json, parameters::Parameters};
+use crate::{
+    access::View,
+    problem::Problem,
+    push::alerts::{Alert, KEPT_FOR_MS},
+};
+
+/// Most alerts of one answer.
+const ALERTS_MAX: usize = 500;
+
+/// The alerts of a day.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertList)]
+pub struct Alerts {
+    /// Start of the day, in ms since the epoch.
+    pub from: i64,
+    /// Its end: now.
+    pub to: i64,
+    /// Newest first, at most 500.
+    pub alerts: Vec<Alert>,
+}
+
+/// Answers alerts.
+pub(super) async fn alerts(app: App, request: Request) -> Result<Response, Problem> {
+    Parameters::of(request.uri(), &[])?;
+    let view = View::of(&request)?;
+    let to = app.now_ms();
+    let from = to - KEPT_FOR_MS;
+    let answer = aside(&request, move || app.parts().push.alerts(from, to, &view, ALERTS_MAX));
+    Ok(json(&Alerts { from, to, alerts: answer.await? }))
+}
