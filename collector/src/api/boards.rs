@@ -304,7 +304,13 @@ impl Caller {
     }
 
     /// A new dashboard of the caller, checked, and whether its slug may get a number.
-    fn new_board(&self, title: &str, slug: Option<String>, shared: bool, widgets: Vec<Widget>) -> Result<(BoardRow, bool), Problem> {
+    fn new_board(
+        &self,
+        title: &str,
+        slug: Option<String>,
+        shared: bool,
+        widgets: Vec<Widget>,
+    ) -> Result<(BoardRow, bool), Problem> {
         self.may_share(shared)?;
         let (title, (_, widgets)) = checked(title, widgets)?;
         if let Some(slug) = slug.as_deref().filter(|slug| !slug::is_slug(slug)) {
@@ -412,7 +418,10 @@ fn refused(faults: &[Fault]) -> Problem {
     let first = faults.first().map(|fault| format!("{}: {}", fault.field, fault.detail)).unwrap_or_default();
     let more = faults.len().saturating_sub(1);
     let detail = if more > 0 { format!("{first} (and {more} more)") } else { first };
-    faults.iter().take(FAULTS_MAX).fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
+    faults
+        .iter()
+        .take(FAULTS_MAX)
+        .fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
 }
 
 fn entry(person: &Person, line: BoardLine) -> BoardEntry {
