@@ -71,6 +71,8 @@ pub struct AccessSettings {
     pub issuers: Vec<IssuerSettings>,
     /// Providers at which people may sign in.
     pub oidc: Vec<OidcSettings>,
+    /// File of the key of secrets at rest; in the data folder when absent.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for AccessSettings {
@@ -87,6 +89,7 @@ impl Default for AccessSettings {
             monitoring_role: Role::SuperAdmin,
             issuers: Vec::new(),
             oidc: Vec::new(),
+            key_file: None,
         }
     }
 }

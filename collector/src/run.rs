@@ -21,6 +21,7 @@ use crate::{
     act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     pull::{self, Declared, Pull},
@@ -188,6 +189,7 @@ impl Stages {
             ingest,
             access,
             act,
+            exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
             tls: tls.clone(),
@@ -205,6 +207,7 @@ impl Stages {
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
         self.app.parts().act.close();
+        self.app.parts().exports.close();
         for task in &self.beating {
             task.abort();
         }

@@ -67,6 +67,24 @@ impl Person {
         }
         Err(Problem::forbidden(format!("this needs the role {least}; {} has the role {}", self.username, self.role)))
     }
+
+    /// The sign-in, of somebody who changes their own account: a token must not be able to.
+    ///
+    /// # Errors
+    /// 403 for tokens, with the code `session_needed`.
+    pub fn require_session(&self) -> Result<SessionKey, Problem> {
+        let refused =
+            || Problem::forbidden("this needs a sign-in with the account itself: a token cannot do it").code("session_needed");
+        self.credential.session().ok_or_else(refused)
+    }
+
+    /// Refuses tokens for programs, where somebody changes accounts.
+    ///
+    /// # Errors
+    /// As [`Person::require_session`].
+    pub fn require_no_api_token(&self) -> Result<(), Problem> {
+        if matches!(self.credential, Credential::ApiToken(_)) { self.require_session().map(drop) } else { Ok(()) }
+    }
 }
 
 /// An agent with an accepted token. As a handler's argument it lets in nobody else.

@@ -223,7 +223,7 @@ async fn a_token_expires_and_ends_with_its_sign_in() {
 async fn a_changed_password_ends_every_sign_in() {
     let house = house(settings(Some(PASSWORD))).await;
     let answer = house.login("admin", PASSWORD).await;
-    let hash = Hasher::cheap().hash_now("another password").unwrap();
+    let hash = Hasher::cheap().hash_now("another password", "admin").unwrap();
     house.access.state().change(move |db| db.set_password("admin", &hash)).await.unwrap();
     assert_eq!(house.me("cookie", &answer.cookie()).await, 401);
     assert_eq!(house.me("authorization", &answer.token()).await, 401);
@@ -289,7 +289,7 @@ async fn a_restart_replaces_the_link_and_an_administrator_ends_it() {
     assert_ne!(old, new);
     let body = json!({"token": old, "username": "ana", "password": PASSWORD});
     assert_eq!(second.send("POST", "/api/auth/setup", &[], body).await.status, 403);
-    let hash = Hasher::cheap().hash_now(PASSWORD).unwrap();
+    let hash = Hasher::cheap().hash_now(PASSWORD, "somebody").unwrap();
     second.file().add_user("boss", &hash, Role::Admin, START).unwrap();
     let body = json!({"token": new, "username": "ana", "password": PASSWORD});
     assert_eq!(second.send("POST", "/api/auth/setup", &[], body).await.status, 403);
@@ -377,7 +377,7 @@ async fn wait_until(condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_person_below_a_role_is_told_which_one_is_needed() {
     let house = house(settings(None)).await;
-    let hash = Hasher::cheap().hash_now(PASSWORD).unwrap();
+    let hash = Hasher::cheap().hash_now(PASSWORD, "somebody").unwrap();
     house.access.state().change(move |db| db.add_user("vera", &hash, Role::Viewer, START)).await.unwrap();
     let answer = house.login("vera", PASSWORD).await;
     let person = house.access.person_by_token(answer.json["token"].as_str().unwrap()).unwrap();

@@ -14,7 +14,7 @@ pub(super) fn add(db: &mut StateDb, name: &str, role: Role, out: &mut dyn Write)
     if db.users()?.iter().any(|user| user.username == name) {
         return Err(StateError::UserExists(name).into());
     }
-    let hash = Hasher::default().hash_now(&prompt::new_password(&name)?)?;
+    let hash = Hasher::default().hash_now(&prompt::new_password(&name)?, &name)?;
     db.add_user(&name, &hash, role, now_ms())?;
     Ok(writeln!(out, "Added {name} with the role {role}.")?)
 }
@@ -24,7 +24,7 @@ pub(super) fn passwd(db: &mut StateDb, name: &str, out: &mut dyn Write) -> Resul
     if !db.users()?.iter().any(|user| user.username == name) {
         return Err(StateError::NoUser(name).into());
     }
-    let hash = Hasher::default().hash_now(&prompt::new_password(&name)?)?;
+    let hash = Hasher::default().hash_now(&prompt::new_password(&name)?, &name)?;
     db.set_password(&name, &hash)?;
     Ok(writeln!(out, "Changed the password of {name} and ended its sign-ins.")?)
 }

@@ -88,6 +88,12 @@ pub const OPTIONS: &[OptionRow] = &[
         "super_admin",
         "The least role that opens the page `/monitoring` and hears `system_stats`: viewer, operator, admin or super_admin.",
     ),
+    row(
+        "access.key_file",
+        "FAROL_ACCESS__KEY_FILE",
+        "`state.key` in the data folder",
+        "File with the key of secrets at rest (second factors, signing): 32 bytes in base64. The one in the data folder is made at the first start; `backup` does not copy it.",
+    ),
     row("retention.raw", "FAROL_RETENTION__RAW", "48h", "How long samples are kept as they were taken; at least 1h."),
     row(
         "retention.minute",

@@ -66,6 +66,7 @@ struct Access {
     session_max: Span,
     token_lifetime: Span,
     monitoring_role: Role,
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -159,6 +160,7 @@ impl Default for Access {
             session_max: seconds(7 * DAY),
             token_lifetime: seconds(12 * HOUR),
             monitoring_role: Role::SuperAdmin,
+            key_file: None,
         }
     }
 }
@@ -303,7 +305,9 @@ impl Faults {
 impl Access {
     fn check(self, faults: &mut Faults, secure_cookie: bool) -> AccessSettings {
         let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file.as_deref());
-        if let Some(Err(error)) = admin_password.as_ref().map(|p| crate::access::password::check(p.reveal())) {
+        if let Some(Err(error)) =
+            admin_password.as_ref().map(|p| crate::access::password::check(p.reveal(), crate::access::setup::ADMIN))
+        {
             faults.add("access.admin_password", error.to_string());
         }
         let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
@@ -320,6 +324,7 @@ impl Access {
             monitoring_role: self.monitoring_role,
             issuers: Vec::new(),
             oidc: Vec::new(),
+            key_file: self.key_file,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{StateDb, StateError, USERS_MAX, user_name};
 use crate::access::Role;
@@ -71,7 +71,7 @@ impl StateDb {
     }
 }
 
-fn insert(writing: &Transaction<'_>, who: &Identity, now_ms: i64) -> Result<String, StateError> {
+fn insert(writing: &Connection, who: &Identity, now_ms: i64) -> Result<String, StateError> {
     let count: i64 = writing.query_row("SELECT count(*) FROM user", [], |row| row.get(0))?;
     if count >= USERS_MAX {
         return Err(StateError::TooMany(count, "users"));

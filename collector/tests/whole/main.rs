@@ -32,4 +32,10 @@ mod pull;
 #[cfg(test)]
 mod services;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
 mod tls;

@@ -120,20 +120,18 @@ async fn finish(access: &Access, name: &str, client: ClientAddress, uri: &Uri, h
     let who = who::identity(provider, &claims)?;
     let (origin, role, tenant) = (who.origin.clone(), who.role, who.tenant.clone());
     let known = access.state().change(move |db| db.identify(&who, now_ms)).await?.ok_or(Fault::Refused("the account is disabled"))?;
-    let opened = session::open(access, &known.username).await.map_err(|error| match error {
+    let by = || audit::By { username: known.username.clone(), role: role.to_string(), address: client.address };
+    let line = |action, detail| audit::line(by(), now_ms, action, &known.username, &detail);
+    let told = json!({ "by": origin, "role": role, "tenant": tenant.as_deref() });
+    let change = [("user.create", known.is_new), ("user.change", known.has_changed)].into_iter().find(|(_, is_it)| *is_it);
+    let mut lines: Vec<_> = change.map(|(action, _)| line(action, told)).into_iter().collect();
+    lines.push(line("login", json!({ "by": origin })));
+    let seen = session::Seen::of(client.address, headers);
+    let opened = session::open(access, &known.username, &seen, move |db| lines.iter().try_for_each(|line| db.note_audit(line)));
+    let opened = opened.await.map_err(|error| match error {
         session::OpenError::State(error) => Fault::State(error),
         session::OpenError::Random(error) => Fault::Random(error),
     })?;
-    let by = |username: &str| audit::By { username: username.to_owned(), role: role.to_string(), address: client.address };
-    let mut lines = vec![("login", json!({ "by": origin }))];
-    if known.is_new {
-        lines.insert(0, ("user.create", json!({ "by": origin, "role": role, "tenant": tenant.as_deref() })));
-    } else if known.has_changed {
-        lines.insert(0, ("user.change", json!({ "by": origin, "role": role, "tenant": tenant.as_deref() })));
-    }
-    for (action, detail) in lines {
-        audit::note(access.state(), by(&known.username), now_ms, action, &known.username, detail).await?;
-    }
     tracing::info!(target: "access", username = %known.username, %origin, address = ?client.address, "person signed in");
     Ok(opened.cookie)
 }

@@ -13,7 +13,7 @@ export interface Position {
   height: number;
 }
 
-export type Aggregate = 'mean' | 'min' | 'max' | 'sum' | 'last' | 'count' | 'rate' | 'increase';
+export type Aggregate = 'mean' | 'min' | 'max' | 'sum' | 'last' | 'count' | 'rate' | 'increase' | 'raw';
 export type Across = 'none' | 'sum' | 'mean' | 'max';
 
 export interface WidgetConfig {

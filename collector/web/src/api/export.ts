@@ -33,8 +33,8 @@ function query(order: ExportOrder): string {
   const params = new URLSearchParams({ format: order.format });
   params.set('from', String(Math.round(order.from)));
   params.set('to', String(Math.round(order.to)));
-  params.set('metrics', order.metrics.join());
-  if (order.resources.length > 0) params.set('resources', order.resources.join());
+  params.set('metric', order.metrics.join());
+  if (order.resources.length > 0) params.set('resource', order.resources.join());
   for (const [key, value] of Object.entries(order.attributes ?? {})) params.append('attribute', `${key}=${value}`);
   for (const name of ['step', 'aggregate', 'layout', 'decimal', 'zone'] as const) {
     const value = order[name];

@@ -18,6 +18,7 @@ interface Props {
   label: string;
   placeholder: string;
   hint?: string;
+  fault?: string | null;
   /** What stands there while nothing is chosen. */
   none?: string;
   chosen: readonly string[];
@@ -32,7 +33,19 @@ interface Props {
 const SHOWN_MAX = 30;
 
 export function Choose(props: Props) {
-  const { id, label, placeholder, hint, none, chosen, most, textOf = (value: string) => value, find, onChange } = props;
+  const {
+    id,
+    label,
+    placeholder,
+    hint,
+    fault = null,
+    none,
+    chosen,
+    most,
+    textOf = (value: string) => value,
+    find,
+    onChange,
+  } = props;
   const m = b.value;
   const [query, ask] = useState('');
   const [isOpen, open] = useState(false);
@@ -66,7 +79,7 @@ export function Choose(props: Props) {
       }}
     >
       <label for={id}>{label}</label>
-      <span class="in">
+      <span class={`in ${fault === null ? '' : 'bad'}`}>
         <Icon name="search" size={14} />
         <input
           id={id}
@@ -121,7 +134,12 @@ export function Choose(props: Props) {
       {isOpen && found.length > shown.length && (
         <span class="hint">{m.metricsMore(num(found.length - shown.length))}</span>
       )}
-      {hint !== undefined && !isOpen && (
+      {fault !== null && (
+        <span class="hint crit" role="alert">
+          {fault}
+        </span>
+      )}
+      {hint !== undefined && !isOpen && fault === null && (
         <span class="hint" id={`${id}-hint`}>
           {hint}
         </span>

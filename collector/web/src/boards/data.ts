@@ -153,7 +153,8 @@ export async function ask(widget: Widget, at: Stretch, signal: AbortSignal, shif
       series: [...own, ...answer.series],
       from: answer.from,
       to: answer.to,
-      step: answer.step,
+      // Raw samples have no step; the grid of the picture does.
+      step: answer.step > 0 ? answer.step : at.step,
       pushed,
     };
   } catch (error) {
@@ -197,6 +198,7 @@ export function useWidget(widget: Widget, isSeen: boolean): WidgetData {
     if (!isReady) return new Promise<Found>(() => undefined);
     return ask(widget, stretch, signal);
   });
-  usePushed(isSeen && stretch.isLive && (answer.data?.pushed.length ?? 0) > 0);
+  // Not by what is on screen: scrolling must not change the subscription again and again.
+  usePushed(stretch.isLive && (answer.data?.pushed.length ?? 0) > 0);
   return { answer, stretch };
 }

@@ -16,7 +16,7 @@ import { TITLE_MAX } from './actions';
 import { Choose } from './choose';
 import { typeWord } from './draft';
 import { Select, TextField } from './fields';
-import { faultsOf, formOf, isMeasured, widgetOf, type Form, type NumberField } from './form';
+import { faultsOf, formOf, isMeasured, widgetOf, type Faulty, type Form, type NumberField } from './form';
 import { allMetrics, findMetrics, type Metric } from './metrics';
 import { b } from './words';
 
@@ -115,6 +115,7 @@ export function aggregates(): readonly [Aggregate | '', string][] {
     ['count', m.aggCount],
     ['rate', m.aggRate],
     ['increase', m.aggIncrease],
+    ['raw', m.aggRaw],
   ];
 }
 
@@ -167,7 +168,7 @@ interface NumbersProps extends PartProps {
   legend: string;
   hint?: string;
   fields: readonly (readonly [NumberField, string])[];
-  faults: Partial<Record<NumberField, string>>;
+  faults: Partial<Record<Faulty, string>>;
 }
 
 function Numbers({ legend, hint, fields, faults, form, change }: NumbersProps) {
@@ -204,6 +205,7 @@ function Measured({ form, change, faults }: PartProps & { faults: NumbersProps['
         label={m.metrics}
         placeholder={m.findMetric}
         hint={m.metricsHint}
+        fault={faults.metrics ?? null}
         chosen={form.metrics}
         most={METRICS_MAX}
         find={(query) => findMetrics(all, query).map((one) => ({ value: one.name, text: one.name, sub: about(one) }))}
@@ -265,6 +267,7 @@ export function Editor({ widget, isNew, onApply, onClose }: Props) {
               id="w-title"
               label={m.title}
               value={form.title}
+              fault={shown.title ?? null}
               most={TITLE_MAX}
               onInput={(text) => change({ title: text })}
             />

@@ -96,7 +96,7 @@ export function StatWidget({ widget, data, found, rows }: Props) {
       </div>
       <div class="wg-change">
         {change && <ChangeMark change={change} isShort />}
-        {change && <span class="sub"> {b.value.before}</span>}
+        {change && <span class="sub ell">{b.value.before}</span>}
       </div>
       <Area points={points} level={level} />
     </>
@@ -125,7 +125,7 @@ export function GaugeWidget({ widget, found, rows }: Props) {
   const { config, title } = widget;
   const points = together(rows, config.across);
   const value = valueOf(widget, rows, points, found);
-  const { value: write, full } = writingOf(rows[0]?.unit ?? '', rows[0]?.metric ?? '', config.unit);
+  const { value: write, axis, full } = writingOf(rows[0]?.unit ?? '', rows[0]?.metric ?? '', config.unit);
   const low = config.min ?? 0;
   const most = Math.max(figureOf(points, 'max') ?? 0, value ?? 0, config.critical ?? 0, config.warning ?? 0);
   const high = Math.max(config.max ?? full ?? roundUp(most), low + Number.EPSILON);
@@ -134,17 +134,14 @@ export function GaugeWidget({ widget, found, rows }: Props) {
   const angle = (v: number) => START + SWEEP * Math.max(0, Math.min(1, (v - low) / (high - low)));
   const color = level === '' ? (hasLimits ? 'var(--ok-mark)' : 'var(--s1)') : `var(--${level}-mark)`;
   const text = value === null ? '—' : write(value);
+  // The ends of the scale are round, as an axis has them.
+  const end = (v: number) => axis(v, (high - low) / 5, high);
   const tick = (v: number | undefined, of: string) =>
     v !== undefined &&
     v > low &&
     v < high && <path d={tickAt(angle(v))} stroke={`var(${of})`} stroke-width="2.5" stroke-linecap="round" />;
   return (
-    <div
-      class="wg-dial"
-      role="img"
-      aria-label={b.value.gaugeText(title, text, write(low), write(high))}
-      data-level={level}
-    >
+    <div class="wg-dial" role="img" aria-label={b.value.gaugeText(title, text, end(low), end(high))} data-level={level}>
       <svg viewBox="0 0 140 126" aria-hidden="true">
         <path d={arc(START, START + SWEEP)} class="dial-track" />
         {value !== null && (
@@ -153,10 +150,10 @@ export function GaugeWidget({ widget, found, rows }: Props) {
         {tick(config.critical, '--crit-mark')}
         {tick(config.warning, '--warn-mark')}
         <text x="27" y="124">
-          {write(low)}
+          {end(low)}
         </text>
         <text x="113" y="124">
-          {write(high)}
+          {end(high)}
         </text>
       </svg>
       <div class="wg-dial-v" aria-hidden="true">

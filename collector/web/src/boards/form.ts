@@ -34,6 +34,7 @@ export interface Form {
   height: string;
 }
 
+export type Faulty = NumberField | 'title' | 'metrics';
 export type NumberField = 'min' | 'max' | 'warning' | 'critical' | 'x' | 'y' | 'width' | 'height';
 
 const written = (value: number | undefined) => (value === undefined ? '' : String(value));
@@ -76,9 +77,11 @@ const RANGES: Record<'x' | 'y' | 'width' | 'height', readonly [number, number]> 
 };
 
 /** What is wrong with a form, by field. */
-export function faultsOf(form: Form): Partial<Record<NumberField, string>> {
+export function faultsOf(form: Form): Partial<Record<Faulty, string>> {
   const m = b.peek();
-  const faults: Partial<Record<NumberField, string>> = {};
+  const faults: Partial<Record<Faulty, string>> = {};
+  if (form.title.trim() === '') faults.title = m.needsTitle;
+  if (isMeasured(form.type) && form.metrics.length === 0) faults.metrics = m.needsMetric;
   for (const field of ['min', 'max', 'warning', 'critical'] as const) {
     if (isMeasured(form.type) && readNumber(form[field]) === null) faults[field] = m.notNumber;
   }

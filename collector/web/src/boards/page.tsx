@@ -1,11 +1,12 @@
 // One dashboard: its widgets on the grid, and the same grid while somebody changes it.
 
-import { useComputed, useSignal, type Signal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect, type Signal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 import '../css/boards.css';
 import { boards, type Board, type Widget } from '../api/boards';
 import { ApiError } from '../api/client';
+import { exportPage, pageWish } from '../export/wish';
 import { t } from '../i18n/index';
 import { Shell } from '../shell/shell';
 import { href, path, route, setParams } from '../state/route';
@@ -27,6 +28,8 @@ import { tookBoard } from './source';
 import { WidgetCard, type EditPorts } from './widget';
 import { b } from './words';
 
+/** The export dialog takes no more at once. */
+const EXPORTED_MAX = 16;
 const WIDE = '(min-width: 768px)';
 
 /** Whether the window has room for the grid. */
@@ -160,6 +163,10 @@ function Actions({ draft, board, isEdit, isWide, onSave, onDiscard }: ActionProp
           {m.edit}
         </button>
       )}
+      <button class="btn d-only" onClick={exportPage}>
+        <Icon name="download" size={14} />
+        {t.value.exportWord}
+      </button>
       <Menu
         label={m.actionsOf(board.title)}
         items={[
@@ -196,6 +203,11 @@ function Loaded({ draft, retry }: { draft: Draft; retry: () => void }) {
   const asking = useSignal<'discard' | 'changed' | null>(null);
   const widget = useComputed(() => draft.widgets.value.find(({ id }) => id === opened.value)).value;
   useLeaveGuard(draft);
+  useSignalEffect(() => {
+    const metrics = new Set(draft.widgets.value.flatMap(({ config }) => config.metrics ?? []));
+    pageWish.value = { title: draft.title.value, metrics: [...metrics].slice(0, EXPORTED_MAX) };
+  });
+  useEffect(() => () => void (pageWish.value = null), []);
   if (!board) return null;
   const done = () => {
     draft.selected.value = null;

@@ -139,7 +139,7 @@ export function StatusWidget({ widget }: { widget: Widget }) {
     )
     .slice(0, ROWS_MAX);
   return (
-    <div class="wg-scroll" tabIndex={0} role="region" aria-label={widget.title}>
+    <div class="wg-scroll" tabIndex={0} role="region" aria-label={m.statesOf(widget.title)}>
       <ul>
         {shown.map((resource) => (
           <StatusLine key={resource.id} resource={resource} />

@@ -225,7 +225,7 @@ export function ExportDialog() {
   const counted = size.isOld ? null : size.data;
   const isNothing = isEmpty || counted?.rows === 0;
   const url = exportUrl(order);
-  const zoneText = form.zone === '' ? 'UTC' : `UTC${form.zone}`;
+  const zoneText = form.zone === '' || form.zone === '+00:00' ? 'UTC' : `UTC${form.zone}`;
   const told = () => {
     if (isEmpty) return m.chooseMetric;
     if (size.failure !== null) return m.sizeFailed(size.failure);

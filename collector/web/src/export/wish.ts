@@ -16,3 +16,11 @@ export interface ExportWish {
 }
 
 export const exportWish = signal<ExportWish | null>(null);
+
+/** What the page on screen is about, where its address does not say it. */
+export const pageWish = signal<ExportWish | null>(null);
+
+/** Opens the dialog for the page on screen. */
+export function exportPage(): void {
+  exportWish.value = pageWish.peek() ?? {};
+}

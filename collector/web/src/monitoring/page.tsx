@@ -13,7 +13,7 @@ import { mayMonitor } from '../state/roles';
 import { Failed } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Empty, Skeleton } from '../ui/parts';
-import { Services, SystemFigures } from './cards';
+import { SystemFigures } from './cards';
 import { systemData, systemSpec } from './chart';
 import { CriticalLogs } from './logs';
 import { useMonitored } from './source';
@@ -41,32 +41,22 @@ function Body() {
   }
   return (
     <>
+      <p class="sub">{m.monitoringSub}</p>
       {isPolled && failure === null && newest !== null && (
         <p class="note warn" role="status">
           <Icon name="warn" />
           <span class="grow">{m.byPolling}</span>
         </p>
       )}
-      <div class="g12">
-        <section
-          class={`card figures c8 ${isStale ? 'stale' : ''}`}
-          aria-labelledby="sys-figures"
-          data-system={newest?.at}
-        >
-          <header>
-            <h2 id="sys-figures">{t.value.keyFigures}</h2>
-            <span class={`src ell ${isStale ? 'warn' : ''}`}>
-              {isStale ? t.value.staleFor(span(age)) : m.monitoringSub}
-            </span>
-          </header>
-          <div class={`b flush ${isStale ? 'dimv' : ''}`}>
-            <SystemFigures stats={newest?.stats ?? null} />
-          </div>
-        </section>
-        <div class="c4 sys-side">
-          <Services stats={newest?.stats ?? null} />
+      <section class={`card figures ${isStale ? 'stale' : ''}`} aria-labelledby="sys-figures" data-system={newest?.at}>
+        <header>
+          <h2 id="sys-figures">{t.value.keyFigures}</h2>
+          {isStale && <span class="src warn">{t.value.staleFor(span(age))}</span>}
+        </header>
+        <div class={`b flush ${isStale ? 'dimv' : ''}`}>
+          <SystemFigures stats={newest?.stats ?? null} />
         </div>
-      </div>
+      </section>
       <div class="g12">
         {data ? (
           <DataChart spec={spec} data={data} failure={null} onRetry={retry} class="c7" />

@@ -1,6 +1,6 @@
 // The keyboard: global shortcuts.
 
-import { exportWish } from '../export/wish';
+import { exportPage } from '../export/wish';
 import { togglePause } from '../live/feed';
 import { singleKeys, toggleTheme } from '../state/prefs';
 import { go, path, undoZoom, zoom } from '../state/route';
@@ -17,7 +17,7 @@ const SINGLE: Record<string, () => void> = {
   t: () => (isRangeOpen.value = true),
   p: togglePause,
   d: toggleTheme,
-  e: () => (exportWish.value = {}),
+  e: exportPage,
   o: () => go('/'),
   v: () => go('/'),
   ...Object.fromEntries(PAGES.filter((page) => page.key !== 'o').map((page) => [page.key, () => go(page.path)])),

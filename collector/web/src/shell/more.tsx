@@ -1,6 +1,6 @@
 // What has no room in the phone's tab bar: other pages, search, theme, language, version, signing out.
 
-import { exportWish } from '../export/wish';
+import { exportPage } from '../export/wish';
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
 import { role, roleWord } from '../state/roles';
@@ -54,7 +54,7 @@ export function MorePanel() {
           class="btn lg"
           onClick={() => {
             close();
-            exportWish.value = {};
+            exportPage();
           }}
         >
           <Icon name="download" />

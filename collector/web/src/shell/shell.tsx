@@ -46,8 +46,10 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 }
 
 function PageLink({ page }: { page: PageRow }) {
+  // A dashboard has a link of its own below.
+  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/');
   return (
-    <a href={href(page.path)} aria-current={pageAt(path.value) === page ? 'page' : undefined}>
+    <a href={href(page.path)} aria-current={isHere ? 'page' : undefined}>
       <Icon name={page.icon} />
       <span class="ell">{t.value[page.word]}</span>
     </a>

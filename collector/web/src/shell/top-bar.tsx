@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { computed } from '@preact/signals';
 
-import { exportWish } from '../export/wish';
+import { exportPage } from '../export/wish';
 import { hhmmss, NARROW, num, rangeSpan, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import * as clock from '../live/clock';
@@ -160,7 +160,7 @@ export function TopBar({ title, crumbs, ranges, actions }: Props) {
       )}
       {actions ??
         (ranges !== 'none' && (
-          <button class="btn d-only" onClick={() => (exportWish.value = {})}>
+          <button class="btn d-only" onClick={exportPage}>
             <Icon name="download" size={14} />
             {m.exportWord}
           </button>
