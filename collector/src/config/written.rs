@@ -9,8 +9,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::{access::Role, self_watch::checks};
 
 use super::{
-    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
-    Transport, Vars,
+    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
+    Transport, Uri, Vars,
     access::{self, Listed, WrittenTls},
     read_file,
 };
