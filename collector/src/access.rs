@@ -2,9 +2,10 @@
 //!
 //! In: requests with a cookie, a bearer token or nothing. Out: a [`Person`], an [`AgentAuth`], or a refusal.
 //!
-//! Invariants: passwords are kept as argon2id hashes, every other secret as SHA-256 of at least 256 random bits; a session
-//! that is revoked or expired is refused by the next request, whichever way it comes; a cookie alone never authorises a
-//! request that another site could have caused.
+//! Invariants: passwords are kept as argon2id hashes, tokens as SHA-256 of 256 random bits, recovery codes of 80, and what must
+//! be read again is sealed ([`seal`]); a session or a token that is revoked or expired is refused by the next request,
+//! whichever way it comes; nobody does by a token what its owner may not do now; a cookie alone never authorises a request
+//! that another site could have caused; a change and its line in the audit log are one transaction.
 //!
 //! Bounded: password checks run one at a time with a short queue (then 503), attempts per address and account
 //! (then 429), sessions per person and in total (the oldest ends), remembered addresses (the calmest are forgotten).
@@ -19,25 +20,35 @@ use crate::{
     state::{Fingerprint, State, StateError},
 };
 
+mod api_token;
 pub mod audit;
 pub mod extract;
+mod issuer;
 pub mod jwt;
 mod limiter;
+pub mod oidc;
 pub mod origin;
 pub mod password;
+pub mod proxy;
+mod refusal;
 pub mod role;
 pub mod routes;
+pub mod seal;
 pub mod session;
 pub mod setup;
 pub mod token;
+pub mod totp;
 pub mod view;
 
 pub use extract::{AgentAuth, Credential, Person, SocketPerson};
+pub(crate) use issuer::fetch::is_safe as is_safe_address;
+pub use issuer::{fetch::FetchError, standing::ClaimMap};
 pub use role::Role;
 pub use view::View;
 
 use limiter::Limiter;
 use password::Hasher;
+use seal::Seal;
 
 /// Sign-in and tokens of one collector. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +64,9 @@ struct Inner {
     /// The token that the configuration allows, as its fingerprint.
     configured_token: Option<Fingerprint>,
     signer: jwt::Signer,
+    issuers: issuer::Issuers,
+    oidc: oidc::Oidc,
+    seal: Seal,
     hasher: Hasher,
     limiter: Limiter,
 }
@@ -66,9 +80,15 @@ pub enum AccessError {
     /// A password cannot be used.
     #[error("using the password of the configuration")]
     Password(#[from] password::PasswordError),
+    /// Providers of sign-in cannot be asked.
+    #[error("preparing sign-in from elsewhere")]
+    Elsewhere(#[from] FetchError),
     /// The system gives no random numbers.
     #[error("getting random numbers from the system")]
     Random(#[source] getrandom::Error),
+    /// The key of secrets at rest cannot be used.
+    #[error("using the key of secrets at rest")]
+    Seal(#[from] seal::SealError),
 }
 
 /// What the person who started the collector must be told.
@@ -104,12 +124,16 @@ impl Access {
         clock: Arc<dyn Clock>,
         hasher: Hasher,
     ) -> Result<(Self, FirstSteps), AccessError> {
-        let key = state.signing_key().await?;
+        let seal = Seal::load(settings.key_file.as_deref(), state.folder())?;
+        let key = state.signing_key(&seal).await?;
         let configured_token = settings.agent_token.as_ref().map(|token| Fingerprint::of(token.reveal()));
         let access = Self(Arc::new(Inner {
             signer: jwt::Signer::new(&key),
+            issuers: issuer::Issuers::start(&settings.issuers)?,
+            oidc: oidc::Oidc::new(&settings.oidc, public_url)?,
             public_origin: public_url.and_then(origin::of_url),
             configured_token,
+            seal,
             hasher,
             limiter: Limiter::default(),
             state,
@@ -126,13 +150,32 @@ impl Access {
         !self.0.state.now().has_administrator()
     }
 
-    /// The person behind a bearer token of `POST /api/auth/login`, as a WebSocket's `Auth` message brings it.
+    /// The person behind a bearer token: of `POST /api/auth/login`, of programs, or of an application whose keys are known.
     #[must_use]
     pub fn person_by_token(&self, token: &str) -> Option<Person> {
         let now_ms = self.0.clock.now_ms();
-        let claims = self.0.signer.verify(token, now_ms)?;
-        let person = session::by_key(self, claims.session, now_ms)?;
-        (*person.username == *claims.subject).then_some(person)
+        if token.starts_with(token::API_PREFIX) {
+            return api_token::by_secret(self, token, now_ms);
+        }
+        if let Some(claims) = self.0.signer.verify(token, now_ms) {
+            let person = session::by_key(self, claims.session, now_ms)?;
+            return (*person.username == *claims.subject).then_some(person);
+        }
+        self.0.issuers.person(token, now_ms)
+    }
+
+    /// The same, asking an application's published keys again when the token is signed with one that is not known yet.
+    pub async fn person_by_bearer(&self, token: &str) -> Option<Person> {
+        match self.person_by_token(token) {
+            None if self.0.issuers.learn(token).await => self.person_by_token(token),
+            known => known,
+        }
+    }
+
+    /// The key that checks our own login tokens, as a published set (RFC 7517).
+    #[must_use]
+    pub fn published_keys(&self) -> serde_json::Value {
+        self.0.signer.published()
     }
 
     /// Whether a person who was let in earlier is still signed in. Long connections ask this from time to time.
@@ -142,7 +185,7 @@ impl Access {
         match &person.credential {
             // A role or a tenant that changed meanwhile ends what was opened under the old one.
             Credential::Session(key) => session::by_key(self, *key, now_ms).is_some_and(|now| now == *person),
-            Credential::ApiToken(_) => false,
+            Credential::ApiToken(id) => api_token::by_id(self, *id, now_ms).is_some_and(|now| now == *person),
             Credential::Issued { expires_ms, .. } => now_ms < *expires_ms,
         }
     }
@@ -172,7 +215,9 @@ impl Access {
         Some(AgentAuth { token_id: row.id, name: Arc::clone(&row.name), tenant, environment })
     }
 
-    fn state(&self) -> &State {
+    /// The accounts.
+    #[must_use]
+    pub fn state(&self) -> &State {
         &self.0.state
     }
 
@@ -186,6 +231,14 @@ impl Access {
 
     fn signer(&self) -> &jwt::Signer {
         &self.0.signer
+    }
+
+    fn oidc(&self) -> &oidc::Oidc {
+        &self.0.oidc
+    }
+
+    fn seal(&self) -> &Seal {
+        &self.0.seal
     }
 
     fn hasher(&self) -> &Hasher {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     access::Role,
     redis_link::{Link, Target},
-    state::{AuditRow, AuditStart, State, StateError},
+    state::{AuditStart, State, StateError},
 };
 
 mod audit;
@@ -145,14 +145,6 @@ impl Act {
     /// Cancels every job: the collector stops.
     pub fn close(&self) {
         self.0.jobs.cancel_all();
-    }
-
-    /// Lines of the audit log, newest first.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub async fn audit(&self, limit: u32, before: Option<i64>, action: Option<String>) -> Result<Vec<AuditRow>, StateError> {
-        self.0.state.change(move |db| db.audit(limit, before, action.as_deref())).await
     }
 
     fn now_ms(&self) -> i64 {

@@ -16,9 +16,11 @@ use farol_shared::{
 
 use crate::{access::Role, pull::Declared};
 
+pub mod access;
 mod options;
 mod written;
 
+pub use access::{IssuerSettings, KeySource, OidcSettings, TlsSettings, Transport};
 pub use options::{OPTIONS, OptionRow};
 
 /// Checked settings of one collector.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub self_watch: bool,
     /// What is logged, as `level` or `target=level,...`.
     pub log: String,
+    /// How people reach it: its own TLS, trusted proxies.
+    pub transport: Transport,
     /// Sign-in and tokens.
     pub access: AccessSettings,
     /// How long history is kept.
@@ -63,6 +67,12 @@ pub struct AccessSettings {
     pub secure_cookie: bool,
     /// The least role that opens `/monitoring` and hears `system_stats`.
     pub monitoring_role: Role,
+    /// Applications whose own tokens are accepted.
+    pub issuers: Vec<IssuerSettings>,
+    /// Providers at which people may sign in.
+    pub oidc: Vec<OidcSettings>,
+    /// File of the key of secrets at rest; in the data folder when absent.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for AccessSettings {
@@ -77,6 +87,9 @@ impl Default for AccessSettings {
             token_lifetime: 12 * HOUR,
             secure_cookie: false,
             monitoring_role: Role::SuperAdmin,
+            issuers: Vec::new(),
+            oidc: Vec::new(),
+            key_file: None,
         }
     }
 }

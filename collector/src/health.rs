@@ -45,6 +45,9 @@ pub struct Subsystems {
     pub push: Subsystem,
     /// The collector's own agent.
     pub self_watch: Subsystem,
+    /// The collector's own TLS; absent where it speaks plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Subsystem>,
 }
 
 /// One part.
@@ -95,8 +98,13 @@ pub fn of(app: &App) -> Health {
     let push = parts.push.stats();
     let push = part(true, format!("{} live connections", push.listeners));
     let self_watch = parts.own.health();
-    let subsystems = Subsystems { store, ingest, push, self_watch: part(self_watch.0, self_watch.1) };
+    // Names of files are for those who may read the log.
+    let tls = parts.tls.as_ref().map(|tls| match tls.trouble() {
+        None => part(true, "the certificate is in force"),
+        Some(_) => part(false, "the renewed certificate cannot be used, the earlier one stays in force: the log says why"),
+    });
+    let subsystems = Subsystems { store, ingest, push, self_watch: part(self_watch.0, self_watch.1), tls };
     let all = [&subsystems.store, &subsystems.ingest, &subsystems.push, &subsystems.self_watch];
-    let status = all.into_iter().map(|part| part.status).max().unwrap_or(State::Ok);
+    let status = all.into_iter().chain(&subsystems.tls).map(|part| part.status).max().unwrap_or(State::Ok);
     Health { status, version: env!("CARGO_PKG_VERSION"), subsystems }
 }

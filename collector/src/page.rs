@@ -28,18 +28,33 @@ struct File {
 const NOT_PAGES: &[&str] = &["api", "v1", "ws", "metrics", "health"];
 
 /// What the page may do: load from here and nowhere else, run no inline script, stand in nobody's frame. Styles that
-/// programs set on elements (charts do) are not inline styles in this sense.
-const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
+/// programs set on elements (charts do) are not inline styles in this sense; sockets to the same host are `'self'`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
+/// What any other answer may do if a browser shows it as a document: nothing.
+const NOTHING: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The page needs no device and no payment; a script that got in somehow gets none either.
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), \
+     midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()",
+);
 
 /// Adds the headers that every answer of the collector carries. For `axum::middleware::map_response`.
 pub async fn harden(mut response: Response) -> Response {
     let headers = response.headers_mut();
+    // What says nothing of its own is an answer of the API: about now, and not to be shown as a document.
+    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+    headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), SAME_ORIGIN);
     headers.insert(HeaderName::from_static("cross-origin-resource-policy"), SAME_ORIGIN);
     response
@@ -183,7 +198,7 @@ mod tests {
         assert_eq!((status, body.as_slice()), (StatusCode::OK, &b"<p>"[..]));
         assert_eq!(headers["cache-control"], "no-cache");
         let policy = headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         let tag = headers["etag"].to_str().unwrap().to_owned();
         for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {

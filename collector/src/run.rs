@@ -21,6 +21,7 @@ use crate::{
     act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     pull::{self, Declared, Pull},
@@ -31,6 +32,7 @@ use crate::{
 };
 
 mod listen;
+pub mod tls;
 
 /// How long requests that are under way may take to end once stopping has begun.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -61,6 +63,9 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// TLS cannot be made ready.
+    #[error("cannot speak TLS with the files of the settings tls.certificate and tls.key")]
+    Tls(#[from] tls::TlsError),
     /// History cannot be opened or closed.
     #[error("cannot use the history")]
     Store(#[from] StoreError),
@@ -94,15 +99,18 @@ pub async fn serve(
     // First of all, so that a second collector by mistake ends before it touches anything.
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().map_err(|source| bind_error(settings.listen, source))?;
+    let tls = settings.transport.tls.clone().map(tls::Tls::open).transpose()?;
     let (state, state_thread) = State::open(&settings.data_dir.join(FILE_NAME), Arc::clone(&clock))?;
     let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
     let store = open_store(&settings, Arc::clone(&clock)).await?;
-    let stages = Stages::start(&settings, access, act, store, clock)?;
+    let stages = Stages::start(&settings, access, act, store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
-    let listening =
-        tokio::spawn(listen::accept(listener, api::router(stages.app.clone()), settings.http.connections_max, closed));
+    let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    let front = listen::Front::new(tls, &settings.transport.trusted_proxies, is_public_https);
+    let router = api::router(stages.app.clone());
+    let listening = tokio::spawn(listen::accept(listener, front, router, settings.http.connections_max, closed));
     tracing::info!(target: "run", %address, "collector started");
     ready(address, steps);
     let ingest = stages.app.parts().ingest.clone();
@@ -147,7 +155,14 @@ struct Stages {
 }
 
 impl Stages {
-    fn start(settings: &Settings, access: Access, act: Act, store: Store, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    fn start(
+        settings: &Settings,
+        access: Access,
+        act: Act,
+        store: Store,
+        tls: Option<tls::Tls>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(Arc::clone(&live), store.clone(), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
@@ -181,14 +196,17 @@ impl Stages {
             ingest,
             access,
             act,
+            exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
+            tls: tls.clone(),
             started_ms,
         };
         let app = App::new(parts);
         if settings.self_watch {
             beating.push(tokio::spawn(report_own(app.clone(), clock)));
         }
+        beating.extend(tls.map(|tls| tokio::spawn(tls.follow())));
         Ok(Self { app, store, push, own: self_watch, delivering, beating })
     }
 
@@ -196,6 +214,7 @@ impl Stages {
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
         self.app.parts().act.close();
+        self.app.parts().exports.close();
         for task in &self.beating {
             task.abort();
         }

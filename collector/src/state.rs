@@ -4,8 +4,8 @@
 //! one thread owns the file, everybody reads a copy in memory ([`Accounts`]) that follows the file within a second, so that
 //! a batch costs no query and a token revoked by the command line is refused soon after.
 //!
-//! Invariants: a file of a newer version or a damaged one is refused and left as it is; no secret is stored in clear,
-//! except the signing key; what a method returned `Ok` for is on disk.
+//! Invariants: a file of a newer version or a damaged one is refused and left as it is; no secret is stored in clear: what is
+//! only compared as a hash, what must be read again sealed; what a method returned `Ok` for is on disk.
 
 use std::{fmt, path::Path, time::Duration};
 
@@ -15,14 +15,23 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 pub mod accounts;
 pub mod audit;
+pub mod boards;
 mod file;
+pub mod identity;
 pub mod live;
-mod rows;
+pub mod second_factor;
+pub mod sessions;
+pub mod tokens;
+mod transaction;
+pub mod users;
 
-pub use accounts::{Accounts, Session, Token, User};
-pub use audit::{AUDIT_MAX, AuditRow, AuditStart};
+pub use accounts::{Accounts, ApiToken, Session, Token, User};
+pub use audit::{AUDIT_MAX, AuditFilter, AuditRow, AuditStart};
 pub use live::{State, StateThread};
-pub use rows::{TokenRow, UserRow, user_name};
+pub use second_factor::Proof;
+pub use sessions::NewSession;
+pub use tokens::{ApiTokenRow, NewApiToken, NewToken, TokenRow};
+pub use users::{LOCAL, NewUser, UserChange, UserRow, tenant_name, user_name};
 
 /// Name of the file in the data folder.
 pub const FILE_NAME: &str = "state.db";
@@ -109,6 +118,21 @@ pub enum StateError {
     /// A user's name cannot be used.
     #[error("'{0}' cannot be a user name: write 1 to 64 letters, digits or . _ - @ +")]
     BadUserName(String),
+    /// A tenant's name cannot be used.
+    #[error("'{0}' cannot be a tenant: write 1 to 128 characters without control characters")]
+    BadTenant(String),
+    /// An environment's name cannot be used.
+    #[error("'{0}' cannot be an environment: write 1 to 128 characters without control characters")]
+    BadEnvironment(String),
+    /// Nobody could look after accounts any more.
+    #[error("this is the last super administrator of the whole house: make another one first")]
+    LastSuperAdmin,
+    /// The account was disabled.
+    #[error("the account {0} is disabled")]
+    Disabled(String),
+    /// The second factor was changed or its code used meanwhile.
+    #[error("this code was used already, or the second factor has changed")]
+    CodeUsed,
     /// There is such a token already.
     #[error("there is already a token called {0}; revoke it first or choose another name")]
     TokenExists(String),
@@ -176,6 +200,12 @@ impl StateDb {
     pub fn backup(&self, to: &Path) -> Result<(), StateError> {
         file::copy(&self.connection, to)
     }
+}
+
+/// Refuses one more when there are as many as there may be.
+fn bounded(connection: &Connection, count: &str, most: i64, what: &'static str) -> Result<(), StateError> {
+    let count: i64 = connection.query_row(count, [], |row| row.get(0))?;
+    if count < most { Ok(()) } else { Err(StateError::TooMany(count, what)) }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod cloudwatch;
 mod digitalocean;
 mod encrypted;
 mod faults;
+mod oidc;
 mod online_users;
 mod postgres;
 mod rabbitmq;

@@ -20,6 +20,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub mod analytics;
 pub mod aws;
 pub mod digitalocean;
+pub mod oidc;
 pub mod rabbitmq;
 pub mod railway;
 pub mod sentry;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::Person;
-use crate::state::{AuditStart, State, StateError};
+use crate::state::{AuditStart, State, StateDb, StateError};
 
 /// Who did something, and from where.
 #[derive(Debug, Clone)]
@@ -24,6 +24,18 @@ impl By {
     pub fn person(person: &Person, address: Option<IpAddr>) -> Self {
         Self { username: person.username.to_string(), role: person.role.to_string(), address }
     }
+
+    /// An account whose owner may not have been there: a failed sign-in, or one that is just being made.
+    #[must_use]
+    pub fn account(username: &str, address: Option<IpAddr>) -> Self {
+        Self { username: username.to_owned(), role: String::new(), address }
+    }
+
+    /// Somebody at the machine itself, such as `(command line)`: no account has a name like that.
+    #[must_use]
+    pub fn house(what: &str) -> Self {
+        Self::account(what, None)
+    }
 }
 
 /// Writes one finished line. `detail` is a JSON object without secrets.
@@ -33,6 +45,23 @@ impl By {
 pub async fn note(state: &State, by: By, now_ms: i64, action: &str, target: &str, detail: Value) -> Result<(), StateError> {
     let start = line(by, now_ms, action, target, &detail);
     state.change(move |db| db.note_audit(&start)).await
+}
+
+/// Makes a change and writes its line: both are on disk, or neither is.
+///
+/// # Errors
+/// As [`State::change`].
+pub async fn with<T: Send + 'static>(
+    state: &State,
+    line: AuditStart,
+    change: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
+) -> Result<T, StateError> {
+    let both = move |db: &mut StateDb| {
+        let done = change(db)?;
+        db.note_audit(&line)?;
+        Ok(done)
+    };
+    state.change(move |db| db.together(both)).await
 }
 
 /// A line, for whoever writes it in the transaction of the change itself.

@@ -67,6 +67,24 @@ impl Person {
         }
         Err(Problem::forbidden(format!("this needs the role {least}; {} has the role {}", self.username, self.role)))
     }
+
+    /// The sign-in, of somebody who changes their own account: a token must not be able to.
+    ///
+    /// # Errors
+    /// 403 for tokens, with the code `session_needed`.
+    pub fn require_session(&self) -> Result<SessionKey, Problem> {
+        let refused =
+            || Problem::forbidden("this needs a sign-in with the account itself: a token cannot do it").code("session_needed");
+        self.credential.session().ok_or_else(refused)
+    }
+
+    /// Refuses tokens for programs, where somebody changes accounts.
+    ///
+    /// # Errors
+    /// As [`Person::require_session`].
+    pub fn require_no_api_token(&self) -> Result<(), Problem> {
+        if matches!(self.credential, Credential::ApiToken(_)) { self.require_session().map(drop) } else { Ok(()) }
+    }
 }
 
 /// An agent with an accepted token. As a handler's argument it lets in nobody else.
@@ -100,7 +118,7 @@ where
         if let Some(token) = bearer(&parts.headers) {
             let refused =
                 || Problem::unauthorized("this token is not accepted: it is wrong, has expired, or its sign-in has ended");
-            return access.person_by_token(token).ok_or_else(refused);
+            return access.person_by_bearer(token).await.ok_or_else(refused);
         }
         let person = session::by_cookie(&access, &parts.headers).ok_or_else(|| Problem::unauthorized("sign in first"))?;
         if !parts.method.is_safe() {
@@ -144,7 +162,7 @@ where
         let access = Access::from_ref(state);
         if let Some(token) = bearer(&parts.headers) {
             let refused = || Problem::unauthorized("this token is not accepted");
-            return access.person_by_token(token).map(Some).map(Self).ok_or_else(refused);
+            return access.person_by_bearer(token).await.map(Some).map(Self).ok_or_else(refused);
         }
         let Some(person) = session::by_cookie(&access, &parts.headers) else { return Ok(Self(None)) };
         origin::check(&parts.headers, &parts.uri, access.public_origin(), origin::Missing::Refuse)?;

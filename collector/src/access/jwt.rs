@@ -1,122 +1,61 @@
-//! Login tokens for programs: JSON web tokens (RFC 7519) signed with HMAC-SHA-256 by the collector for itself.
+//! JSON web tokens (RFC 7519): our own, which we sign with Ed25519, and those of others, checked against their keys.
 //!
-//! One signer, one reader, one algorithm: the header is compared as a whole, so that a token cannot choose how it is checked.
-//! A token names its sign-in and ends with it.
+//! In: text that anybody may have written. Out: claims that a known key has signed, or a reason why not.
+//!
+//! Invariants: which algorithm holds follows from the key, never from the token; a header that asks for something unknown is
+//! refused; nothing of a payload is believed before its signature fits. Bounded: the length of a token ([`BYTES_MAX`]) and of
+//! a set of keys ([`KEYS_MAX`]).
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::hmac;
-use serde::{Deserialize, Serialize};
+pub mod claims;
+mod compact;
+pub mod key;
+mod own;
 
-use crate::state::SessionKey;
+pub use claims::Claims;
+pub use compact::{BYTES_MAX, Compact};
+pub use key::{Algorithm, KEYS_MAX, KeyError, KeySet};
+pub use own::{OwnClaims, Signer};
 
-const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-const ISSUER: &str = "farol";
-
-/// Longest token that is looked at, in bytes; ours have about 250.
-const BYTES_MAX: usize = 1_024;
-
-/// What a valid token says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
-    /// Name of the account.
-    pub subject: String,
-    /// The sign-in that the token belongs to.
-    pub session: SessionKey,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Payload {
-    iss: String,
-    sub: String,
-    sid: i64,
-    /// In seconds since the epoch, as are all times of the standard.
-    iat: i64,
-    exp: i64,
-}
-
-/// Signs and verifies.
-pub struct Signer {
-    key: hmac::Key,
-    header: String,
-}
-
-impl std::fmt::Debug for Signer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Signer")
-    }
-}
-
-impl Signer {
-    /// A signer with a secret key of 256 random bits.
-    #[must_use]
-    pub fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), header: URL_SAFE_NO_PAD.encode(HEADER) }
-    }
-
-    /// A token for `lifetime_s` seconds.
-    #[must_use]
-    pub fn sign(&self, subject: &str, session: SessionKey, now_ms: i64, lifetime_s: u64) -> String {
-        let iat = now_ms.div_euclid(1_000);
-        let exp = iat.saturating_add_unsigned(lifetime_s);
-        let payload = Payload { iss: ISSUER.to_owned(), sub: subject.to_owned(), sid: session.0, iat, exp };
-        let json = serde_json::to_vec(&payload).expect("a struct of strings and numbers serialises");
-        let signed = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(json));
-        let tag = hmac::sign(&self.key, signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
-    }
-
-    /// What the token says, when we signed it and it has not expired.
-    #[must_use]
-    pub fn verify(&self, token: &str, now_ms: i64) -> Option<Claims> {
-        if token.len() > BYTES_MAX {
-            return None;
-        }
-        let (signed, tag) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        if header != self.header {
-            return None;
-        }
-        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-        hmac::verify(&self.key, signed.as_bytes(), &tag).ok()?;
-        let payload: Payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        let valid = payload.iss == ISSUER && now_ms.div_euclid(1_000) < payload.exp;
-        valid.then_some(Claims { subject: payload.sub, session: SessionKey(payload.sid) })
-    }
+/// Why a token is not accepted. Tells nothing of what the token holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Too long to be looked at.
+    #[error("it is longer than {BYTES_MAX} bytes")]
+    TooLong,
+    /// Not three parts of base64url, or not JSON inside.
+    #[error("it is no signed token")]
+    Form,
+    /// `alg` is `none`, or one that is not used here.
+    #[error("its algorithm is not accepted")]
+    Algorithm,
+    /// `crit` or `typ` ask for something that is not known here.
+    #[error("its header asks for something that is not known here")]
+    Header,
+    /// No key, or more than one, fits its algorithm and `kid`.
+    #[error("no single key fits its algorithm and kid")]
+    Key,
+    /// The signature does not fit.
+    #[error("its signature does not fit")]
+    Signature,
+    /// `iss` is another one.
+    #[error("it was issued by somebody else")]
+    Issuer,
+    /// `aud` (or `azp`) names others.
+    #[error("it is meant for somebody else")]
+    Audience,
+    /// `exp` has passed.
+    #[error("it has expired")]
+    Expired,
+    /// `nbf` or `iat` lie in the future.
+    #[error("it is not valid yet")]
+    Early,
+    /// `nonce` is not the one of this sign-in.
+    #[error("it belongs to another sign-in")]
+    Nonce,
+    /// A claim is missing or of a wrong type.
+    #[error("its claim {0} is missing or of a wrong type")]
+    Claim(&'static str),
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: i64 = 1_760_000_000_000;
-
-    #[test]
-    fn a_token_is_valid_until_its_second_of_expiry() {
-        let signer = Signer::new(&[7; 32]);
-        let token = signer.sign("ana", SessionKey(3), NOW, 60);
-        assert_eq!(signer.verify(&token, NOW + 59_999), Some(Claims { subject: "ana".to_owned(), session: SessionKey(3) }));
-        assert_eq!(signer.verify(&token, NOW + 60_000), None);
-    }
-
-    #[test]
-    fn a_token_of_another_key_or_algorithm_or_content_is_refused() {
-        let signer = Signer::new(&[7; 32]);
-        let token = signer.sign("ana", SessionKey(3), NOW, 60);
-        assert_eq!(Signer::new(&[8; 32]).verify(&token, NOW), None);
-        let parts: Vec<&str> = token.split('.').collect();
-        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        let boss = URL_SAFE_NO_PAD.encode(r#"{"iss":"farol","sub":"boss","sid":3,"iat":0,"exp":99999999999}"#);
-        for forged in [
-            format!("{none}.{}.", parts[1]),
-            format!("{none}.{}.{}", parts[1], parts[2]),
-            format!("{}.{boss}.{}", parts[0], parts[2]),
-            format!("{}.{}.", parts[0], parts[1]),
-            format!("{}.{}", parts[0], parts[1]),
-            "..".to_owned(),
-            String::new(),
-            "a".repeat(5_000),
-        ] {
-            assert_eq!(signer.verify(&forged, NOW), None, "{forged}");
-        }
-    }
-}
+pub(super) mod tests;

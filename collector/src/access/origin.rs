@@ -2,14 +2,14 @@
 //!
 //! `Sec-Fetch-Site` decides where the browser sends it (HTTPS and loopback), `Origin` elsewhere. Pages cannot set either.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::{
-    extract::{ConnectInfo, FromRef, FromRequestParts},
+    extract::{FromRef, FromRequestParts},
     http::{HeaderMap, Uri, header, request::Parts},
 };
 
-use super::Access;
+use super::{Access, proxy::ClientAddress};
 use crate::problem::Problem;
 
 /// What holds for a request with neither header, which no browser of today sends when it changes something.
@@ -24,7 +24,7 @@ pub enum Missing {
 /// A request that no other site has caused, and the address it came from. For requests that need nobody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// Address of the peer, when the listener knows it.
+    /// Address of the client, when the listener knows it.
     pub address: Option<IpAddr>,
 }
 
@@ -38,7 +38,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let access = Access::from_ref(state);
         check(&parts.headers, &parts.uri, access.public_origin(), Missing::Allow)?;
-        Ok(Self { address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()) })
+        Ok(Self { address: ClientAddress::of(&parts.extensions).address })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Passwords: what may be one, and argon2id hashing off the async threads, a bounded number at a time.
+//! Passwords: what may be one, new ones, and argon2id hashing off the async threads, a bounded number at a time.
 
 use std::sync::Arc;
 
@@ -11,6 +11,10 @@ use argon2::{
 };
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
+
+mod common;
+
+use common::is_common;
 
 /// Shortest password, in characters. Length is what makes guessing hard; rules of composition do not.
 pub const CHARACTERS_MIN: usize = 10;
@@ -41,6 +45,15 @@ pub enum PasswordError {
     /// Too long.
     #[error("a password may have at most {BYTES_MAX} bytes")]
     TooLong,
+    /// One of those that are tried first.
+    #[error("this password is among the most common ones, which are tried first: choose another")]
+    Common,
+    /// The name of its account.
+    #[error("a password must not be the user name")]
+    UserName,
+    /// One character repeated.
+    #[error("a password must not be one character repeated")]
+    Repeated,
     /// Too many are being checked.
     #[error("too many passwords are being checked at once")]
     Busy,
@@ -52,15 +65,40 @@ pub enum PasswordError {
     Random(#[source] getrandom::Error),
 }
 
-/// Says whether `password` may be chosen.
+/// Says whether `password` may be chosen for the account `username`.
 ///
 /// # Errors
-/// [`PasswordError::TooShort`], [`PasswordError::TooLong`].
-pub fn check(password: &str) -> Result<(), PasswordError> {
+/// [`PasswordError::TooShort`], [`PasswordError::TooLong`], [`PasswordError::Common`], [`PasswordError::UserName`],
+/// [`PasswordError::Repeated`].
+pub fn check(password: &str, username: &str) -> Result<(), PasswordError> {
     if password.len() > BYTES_MAX {
         return Err(PasswordError::TooLong);
     }
-    if password.chars().count() < CHARACTERS_MIN { Err(PasswordError::TooShort) } else { Ok(()) }
+    if password.chars().count() < CHARACTERS_MIN {
+        return Err(PasswordError::TooShort);
+    }
+    let plain = password.trim().to_lowercase();
+    let mut characters = plain.chars();
+    let first = characters.next();
+    if characters.all(|c| Some(c) == first) {
+        return Err(PasswordError::Repeated);
+    }
+    let name = username.trim().to_lowercase();
+    if plain == name || name.split_once('@').is_some_and(|(local, _)| plain == local) {
+        return Err(PasswordError::UserName);
+    }
+    if is_common(&plain) { Err(PasswordError::Common) } else { Ok(()) }
+}
+
+/// A password that nobody guesses: 100 random bits as twenty letters and digits in groups.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn generate() -> Result<String, getrandom::Error> {
+    // 13 bytes are 21 letters; the last holds few bits and is left out.
+    let text = super::totp::random_text::<13>(21)?;
+    let letters: Vec<char> = text.to_lowercase().chars().take(20).collect();
+    Ok(letters.chunks(5).map(|five| five.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
 }
 
 /// Computes hashes, a bounded number at a time.
@@ -89,21 +127,21 @@ impl Hasher {
         Self::with(Params::new(Params::MIN_M_COST, 1, 1, None).unwrap())
     }
 
-    /// Hashes a password that may be chosen, on this thread. The hash names its salt and costs.
+    /// Hashes a password that may be chosen for an account, on this thread. The hash names its salt and costs.
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub fn hash_now(&self, password: &str) -> Result<String, PasswordError> {
-        check(password)?;
+    pub fn hash_now(&self, password: &str, username: &str) -> Result<String, PasswordError> {
+        check(password, username)?;
         hash(&self.params, password)
     }
 
-    /// Hashes a password that may be chosen, off the async threads.
+    /// Hashes a password that may be chosen for an account, off the async threads.
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
-        check(&password)?;
+    pub async fn hash(&self, password: String, username: &str) -> Result<String, PasswordError> {
+        check(&password, username)?;
         let params = self.params.clone();
         self.compute(move || hash(&params, &password)).await?
     }
@@ -174,18 +212,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_alone_decides_whether_a_password_may_be_chosen() {
-        assert!(matches!(check("ninechars"), Err(PasswordError::TooShort)));
-        assert!(matches!(check("ééééééééé"), Err(PasswordError::TooShort)), "characters count, not bytes");
-        assert!(check("aaaaaaaaaa").is_ok());
-        assert!(check(&"a".repeat(BYTES_MAX)).is_ok());
-        assert!(matches!(check(&"a".repeat(BYTES_MAX + 1)), Err(PasswordError::TooLong)));
+    fn length_counts_and_what_is_tried_first_does_not() {
+        assert!(matches!(check("ninechars", "ana"), Err(PasswordError::TooShort)));
+        assert!(matches!(check("ééééééééé", "ana"), Err(PasswordError::TooShort)), "characters count, not bytes");
+        assert!(matches!(check("aaaaaaaaaa", "ana"), Err(PasswordError::Repeated)));
+        assert!(matches!(check("AAAAaaaaaaaaaa", "ana"), Err(PasswordError::Repeated)));
+        assert!(matches!(check("Maria.Silva", "maria.silva"), Err(PasswordError::UserName)));
+        assert!(matches!(check("maria.silva", "maria.silva@example.org"), Err(PasswordError::UserName)));
+        for common in ["1234567890", "qwertyuiop", "Password123", "  password1234 ", "senha12345", "corinthians"] {
+            assert!(matches!(check(common, "ana"), Err(PasswordError::Common)), "{common}");
+        }
+        for fine in ["correct horse", "aaaaaaaaab", "não é fácil", "1234567890 and more"] {
+            assert!(check(fine, "ana").is_ok(), "{fine}");
+        }
+        let long = "ab".repeat(BYTES_MAX / 2);
+        assert!(check(&long, "ana").is_ok());
+        assert!(matches!(check(&format!("{long}a"), "ana"), Err(PasswordError::TooLong)));
+    }
+
+    #[test]
+    fn a_generated_password_may_be_chosen_and_is_another_each_time() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 23, "{one}");
+        check(&one, "ana").unwrap();
     }
 
     #[tokio::test]
     async fn a_hash_fits_its_own_password_only_and_is_argon2id() {
         let hasher = Hasher::cheap();
-        let stored = hasher.hash("correct horse".to_owned()).await.unwrap();
+        let stored = hasher.hash("correct horse".to_owned(), "ana").await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$"), "{stored}");
         assert!(hasher.verify("correct horse".to_owned(), Some(stored.clone())).await.unwrap());
         assert!(!hasher.verify("wrong horse".to_owned(), Some(stored)).await.unwrap());
@@ -196,7 +252,7 @@ mod tests {
     #[test]
     fn the_hash_is_the_one_that_every_other_program_computes() {
         use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-        let ours = Hasher::cheap().hash_now("correct horse").unwrap();
+        let ours = Hasher::cheap().hash_now("correct horse", "ana").unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", ours.as_str()).is_ok());
         let params = Params::new(32, 2, 1, Some(24)).unwrap();
         let theirs =

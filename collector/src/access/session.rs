@@ -1,17 +1,46 @@
 //! Sign-ins of people: the cookie, how long it holds, and finding the person behind it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::{Access, Credential, Person, View, token};
 use crate::{
     config::AccessSettings,
-    state::{Session, SessionKey, StateError},
+    state::{Accounts, NewSession, Session, SessionKey, StateDb, StateError},
 };
 
 /// Name of the cookie.
 pub const COOKIE: &str = "farol_session";
+
+/// Longest text of `User-Agent` that is kept, in characters: enough to tell one's own browsers apart.
+const AGENT_CHARS_MAX: usize = 200;
+
+/// Where a sign-in comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Address of the browser, when it is known.
+    pub(super) address: Option<IpAddr>,
+    /// What the browser calls itself.
+    pub(super) agent: Option<String>,
+}
+
+impl Seen {
+    pub(super) fn of(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
+        let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect::<String>();
+        Self { address, agent: agent.map(plain).filter(|text| !text.trim().is_empty()) }
+    }
+
+    fn address_text(&self) -> Option<String> {
+        self.address.map(address_text)
+    }
+}
+
+/// An address as it is stored: that of IPv4 is one, however the listener writes it.
+pub(super) fn address_text(address: IpAddr) -> String {
+    address.to_canonical().to_string()
+}
 
 /// A sign-in just made.
 #[derive(Debug)]
@@ -30,15 +59,45 @@ pub(super) enum OpenError {
     Random(#[from] getrandom::Error),
 }
 
-/// Signs in an account whose password was right. Its cookie is new: one from before says nothing.
-pub(super) async fn open(access: &Access, username: &str) -> Result<Opened, OpenError> {
+/// Signs in an account. The cookie is new: one from before says nothing. What `with` changes is one with it.
+pub(super) async fn open(
+    access: &Access,
+    username: &str,
+    seen: &Seen,
+    with: impl FnOnce(&mut StateDb) -> Result<(), StateError> + Send + 'static,
+) -> Result<Opened, OpenError> {
     let (secret, now_ms) = (token::random()?, access.now_ms());
-    let fingerprint = crate::state::Fingerprint::of(&secret);
+    let cookie = crate::state::Fingerprint::of(&secret);
     let lasting = i64::try_from(access.settings().session_max.as_millis()).unwrap_or(i64::MAX);
-    let (name, expires_ms) = (username.to_owned(), now_ms.saturating_add(lasting));
-    let key = access.state().change(move |db| db.open_session(&name, &fingerprint, now_ms, expires_ms)).await?;
+    let (user, expires_ms) = (username.to_owned(), now_ms.saturating_add(lasting));
+    let (address, agent) = (seen.address_text(), seen.agent.clone());
+    let began = access.state().change(move |db| {
+        db.together(|db| {
+            with(db)?;
+            let (address, agent) = (address.as_deref(), agent.as_deref());
+            db.begin_session(&NewSession { user: &user, cookie: &cookie, now_ms, expires_ms, address, agent })
+        })
+    });
+    let key = began.await?;
     let session = access.state().now().session_by_key(key).ok_or_else(|| StateError::NoUser(username.to_owned()))?;
     Ok(Opened { person: person(&session), key, cookie: set_cookie(&secret, access.settings()) })
+}
+
+/// Sign-ins of an account that still hold.
+pub(super) fn of_user<'a>(access: &'a Access, accounts: &'a Accounts, username: &'a str) -> impl Iterator<Item = &'a Session> {
+    all(access, accounts).filter(move |one| *one.user.username == *username)
+}
+
+/// Sign-ins that still hold.
+pub(super) fn all<'a>(access: &'a Access, accounts: &'a Accounts) -> impl Iterator<Item = &'a Session> {
+    let now_ms = access.now_ms();
+    accounts.sessions().filter(move |one| holds(one, access.settings(), now_ms))
+}
+
+/// Whether an account is signed in at this address.
+pub(super) fn is_known_at(access: &Access, username: &str, address: Option<IpAddr>) -> bool {
+    let Some(address) = address.map(address_text) else { return false };
+    of_user(access, &access.state().now(), username).any(|one| one.address.as_deref() == Some(&address))
 }
 
 /// The person whose cookie the request brings. Counts as a request of that sign-in.
@@ -62,12 +121,15 @@ pub(super) fn by_key(access: &Access, key: SessionKey, now_ms: i64) -> Option<Pe
 }
 
 fn alive(session: &Session, settings: &AccessSettings, now_ms: i64) -> Option<Person> {
+    holds(session, settings, now_ms).then(|| {
+        session.touch(now_ms);
+        person(session)
+    })
+}
+
+fn holds(session: &Session, settings: &AccessSettings, now_ms: i64) -> bool {
     let idle_ms = i64::try_from(settings.session_idle.as_millis()).unwrap_or(i64::MAX);
-    if now_ms >= session.expires_ms || now_ms.saturating_sub(session.last_seen_ms()) >= idle_ms {
-        return None;
-    }
-    session.touch(now_ms);
-    Some(person(session))
+    now_ms < session.expires_ms && now_ms.saturating_sub(session.last_seen_ms()) < idle_ms && !session.user.is_disabled
 }
 
 fn person(session: &Session) -> Person {

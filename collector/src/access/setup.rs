@@ -1,6 +1,8 @@
 //! The first administrator: made from the configuration's password, or by a link that works once.
 
-use super::{Access, AccessError, FirstSteps, Role, token};
+use serde_json::json;
+
+use super::{Access, AccessError, FirstSteps, Role, audit, token};
 use crate::state::{Fingerprint, StateError};
 
 /// Name of the administrator that the configuration's password makes.
@@ -12,9 +14,12 @@ pub(super) async fn prepare(access: &Access) -> Result<FirstSteps, AccessError> 
         return Ok(FirstSteps::SignIn);
     }
     if let Some(password) = &access.settings().admin_password {
-        let hash = access.hasher().hash(password.reveal().to_owned()).await?;
+        let hash = access.hasher().hash(password.reveal().to_owned(), ADMIN).await?;
         let now_ms = access.now_ms();
-        match access.state().change(move |db| db.add_user(ADMIN, &hash, Role::SuperAdmin, now_ms)).await {
+        let by = audit::By::house("(configuration)");
+        let line = audit::line(by, now_ms, "user.create", ADMIN, &json!({ "role": Role::SuperAdmin }));
+        let made = audit::with(access.state(), line, move |db| db.add_user(ADMIN, &hash, Role::SuperAdmin, now_ms));
+        match made.await {
             Ok(()) => return Ok(FirstSteps::AdminMade),
             // Somebody without the right to administer has the name: the link lets the owner choose another.
             Err(StateError::UserExists(_)) => {

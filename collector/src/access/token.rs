@@ -28,6 +28,17 @@ pub fn new_agent_token() -> Result<String, getrandom::Error> {
     Ok(format!("{PREFIX}{}", random()?))
 }
 
+/// How tokens for programs begin.
+pub const API_PREFIX: &str = "farol_api_";
+
+/// A new token for programs.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn new_api_token() -> Result<String, getrandom::Error> {
+    Ok(format!("{API_PREFIX}{}", random()?))
+}
+
 /// What a token is looked up by; `None` when it cannot be one.
 #[must_use]
 pub fn fingerprint(token: &str) -> Option<Fingerprint> {

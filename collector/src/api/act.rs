@@ -1,35 +1,26 @@
-//! `POST /api/dashboard/redis/*`, `/api/v1/actions/{id}` and `/api/v1/audit`: what changes another system, and the log of it.
-
-use std::net::SocketAddr;
+//! `POST /api/dashboard/redis/*` and `/api/v1/actions/{id}`: what changes another system.
 
 use axum::{
     RequestExt as _,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Path, Request},
+    extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Path, Request},
     http::StatusCode,
     response::Response,
 };
 use farol_shared::report;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{
-    App, json,
-    parameters::{Parameters, wrong},
-};
+use super::{App, json};
 use crate::{
-    access::{Person, Role},
+    access::{Person, Role, proxy::ClientAddress},
     act::{ActError, Actor, JobState, Place, delete::ByPattern},
     problem::{JsonBody, Problem},
     pull::Code,
-    state::{AuditRow, StateError},
+    state::StateError,
 };
 
 /// Largest body of these requests, in bytes: a key, a pattern, a reason.
 const BODY_BYTES_MAX: usize = 32 << 10;
-
-/// Most lines of the audit log in one answer.
-const LINES_MAX: u32 = 1_000;
 
 /// What to look at.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -75,45 +66,6 @@ pub struct FlushBody {
 pub struct UndoBody {
     instance: Option<String>,
     undo: String,
-}
-
-/// A page of the audit log.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Audit {
-    /// Newest first.
-    pub entries: Vec<AuditEntry>,
-    /// Parameter `before` of the next page; `null` on the last one.
-    pub next: Option<String>,
-}
-
-/// One line of the audit log.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AuditEntry {
-    /// Its number.
-    pub id: i64,
-    /// When the action began, in milliseconds since the epoch.
-    pub time: i64,
-    /// Who.
-    pub username: String,
-    /// In which role.
-    pub role: String,
-    /// Address that the request came from; `null` when it is not known.
-    pub address: Option<String>,
-    /// What: `redis.inspect`, `redis.unmask`, `redis.preview_pattern`, `redis.delete_key`, `redis.delete_pattern`,
-    /// `redis.undo`, `redis.flush_db`, `redis.flush_all`.
-    pub action: String,
-    /// To which instance.
-    pub target: String,
-    /// With which particulars. Names of keys, never values.
-    #[schema(value_type = Object)]
-    pub detail: Value,
-    /// How many keys it concerned; `null` when that is not known.
-    pub count: Option<i64>,
-    /// `done`, `failed`, `cancelled`, `partial`; `started` while it is under way, and for ever when the collector ended
-    /// meanwhile.
-    pub result: String,
-    /// Why, in the person's own words.
-    pub reason: Option<String>,
 }
 
 /// Looks at one key.
@@ -184,41 +136,10 @@ pub(super) async fn cancel(app: App, request: Request) -> Result<Response, Probl
     Ok(json(&app.parts().act.cancel(&id).map_err(|error| refusal(&error))?))
 }
 
-/// Answers the audit log.
-pub(super) async fn audit(app: App, request: Request) -> Result<Response, Problem> {
-    let parameters = Parameters::of(request.uri(), &["limit", "before", "action"])?;
-    let limit = parameters.number("limit", 50, 1, LINES_MAX)?;
-    let number = |text: &str| text.parse::<i64>().map_err(|_| wrong("before", "is not what `next` said in an answer"));
-    let before = parameters.text("before").map(number).transpose()?;
-    let action = parameters.text("action").map(str::to_owned);
-    let rows = app.parts().act.audit(limit, before, action).await.map_err(|error| state_problem(&error))?;
-    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
-    let next = rows.last().filter(|_| is_full).map(|last| last.id.to_string());
-    Ok(json(&Audit { entries: rows.into_iter().map(entry).collect(), next }))
-}
-
-fn entry(row: AuditRow) -> AuditEntry {
-    let AuditRow { id, start, count, result } = row;
-    AuditEntry {
-        id,
-        time: start.time_ms,
-        username: start.username,
-        role: start.role,
-        address: start.address,
-        action: start.action,
-        target: start.target,
-        // Written by ourselves; a file that somebody edited must not hide the line.
-        detail: serde_json::from_str(&start.detail).unwrap_or(Value::Null),
-        count,
-        result,
-        reason: start.reason,
-    }
-}
-
 /// Who asks, and for what. The route's guard has checked the role.
 async fn read<T: DeserializeOwned>(app: &App, mut request: Request) -> Result<(Person, Actor, T), Problem> {
     let person: Person = request.extract_parts_with_state(app).await?;
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = ClientAddress::of(request.extensions()).address;
     let signed_in_ms = app.parts().access.signed_in_ms(&person);
     let actor = Actor { username: person.username.to_string(), role: person.role, address, signed_in_ms };
     DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);

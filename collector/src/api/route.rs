@@ -102,14 +102,20 @@ pub(super) const fn required(name: &'static str, meaning: &'static str) -> Param
 pub enum Answer {
     /// JSON of this shape: its name, and a function that lists it and all that it holds.
     Json(Shape),
+    /// 201, and JSON of this shape: what was made.
+    Made(Shape),
     /// JSON of an integration's instance: the common part, with the fields of one of these shapes beside it once there are any.
     Instanced(&'static [Shape]),
     /// JSON of a shape that is told by the summary.
     AnyJson,
     /// Something else.
     Media(&'static str),
+    /// A file in the one of these formats that was asked for.
+    File(&'static [&'static str]),
     /// 204.
     Nothing,
+    /// 302: the browser goes on elsewhere.
+    Redirect,
     /// 101: a WebSocket.
     Socket,
 }

@@ -22,13 +22,27 @@ macro_rules! handle {
 mod access;
 mod act;
 mod applications;
+mod boards;
+mod dashboard;
 mod history;
 mod house;
 mod live;
+mod oidc;
 mod outside;
 
 /// The groups, each a list of rows.
-const GROUPS: &[&[Route]] = &[house::ROWS, history::ROWS, applications::ROWS, outside::ROWS, act::ROWS, live::ROWS, access::ROWS];
+const GROUPS: &[&[Route]] = &[
+    house::ROWS,
+    history::ROWS,
+    applications::ROWS,
+    outside::ROWS,
+    act::ROWS,
+    dashboard::ROWS,
+    boards::ROWS,
+    live::ROWS,
+    access::ROWS,
+    oidc::ROWS,
+];
 
 /// Every address of the collector but the page's files.
 pub fn all() -> impl Iterator<Item = &'static Route> {

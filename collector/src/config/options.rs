@@ -40,6 +40,19 @@ pub const OPTIONS: &[OptionRow] = &[
         "none",
         "Address at which people open the page, when a proxy stands in front. With https:// cookies are sent over HTTPS only.",
     ),
+    row(
+        "trusted_proxies",
+        "FAROL_TRUSTED_PROXIES",
+        "none",
+        "Addresses and networks of proxies in front, such as `10.0.0.5` or `10.0.0.0/8`; a list, or one text with commas. From them `X-Forwarded-For`, `-Proto` and `-Host` (or `Forwarded`) count.",
+    ),
+    row(
+        "tls.certificate",
+        "FAROL_TLS__CERTIFICATE",
+        "none",
+        "PEM file with the certificate and those between it and the root: the collector then speaks HTTPS itself. It is read again when it changes, and at SIGHUP.",
+    ),
+    row("tls.key", "FAROL_TLS__KEY", "none", "PEM file with the certificate's private key."),
     row("self", "FAROL_SELF", "true", "Whether the collector watches its own machine."),
     row("log", "FAROL_LOG", "info", "What is logged: a level (error, warn, info, debug, trace) or `target=level,...`."),
     row(
@@ -75,6 +88,12 @@ pub const OPTIONS: &[OptionRow] = &[
         "super_admin",
         "The least role that opens the page `/monitoring` and hears `system_stats`: viewer, operator, admin or super_admin.",
     ),
+    row(
+        "access.key_file",
+        "FAROL_ACCESS__KEY_FILE",
+        "`state.key` in the data folder",
+        "File with the key of secrets at rest (second factors, signing): 32 bytes in base64. The one in the data folder is made at the first start; `backup` does not copy it.",
+    ),
     row("retention.raw", "FAROL_RETENTION__RAW", "48h", "How long samples are kept as they were taken; at least 1h."),
     row(
         "retention.minute",
@@ -106,6 +125,7 @@ pub(super) const ALIASES: &[Alias] = &[
     alias("FAROL_LISTEN", "listen"),
     alias("FAROL_DATA_DIR", "data_dir"),
     alias("FAROL_PUBLIC_URL", "public_url"),
+    alias("FAROL_TRUSTED_PROXIES", "trusted_proxies"),
     alias("FAROL_SELF", "self"),
     alias("FAROL_LOG", "log"),
     alias("FAROL_ADMIN_PASSWORD", "access.admin_password"),

@@ -9,8 +9,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::{access::Role, self_watch::checks};
 
 use super::{
-    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
-    Vars, read_file,
+    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
+    Transport, Uri, Vars,
+    access::{self, Listed, WrittenTls},
+    read_file,
 };
 
 use crate::pull::{Declared, INSTANCES_MAX, KINDS};
@@ -29,6 +31,10 @@ pub(super) struct Written {
     self_watch: Switch,
     log: String,
     access: Access,
+    tls: WrittenTls,
+    trusted_proxies: Listed,
+    issuer: Vec<Table>,
+    oidc: Vec<Table>,
     retention: Tiers,
     http: Http,
     sentry: Vec<Table>,
@@ -60,6 +66,7 @@ struct Access {
     session_max: Span,
     token_lifetime: Span,
     monitoring_role: Role,
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +124,10 @@ impl Default for Written {
             self_watch: Switch(true),
             log: "info".to_owned(),
             access: Access::default(),
+            tls: WrittenTls::default(),
+            trusted_proxies: Listed::default(),
+            issuer: Vec::new(),
+            oidc: Vec::new(),
             retention: Tiers::default(),
             http: Http::default(),
             sentry: Vec::new(),
@@ -149,6 +160,7 @@ impl Default for Access {
             session_max: seconds(7 * DAY),
             token_lifetime: seconds(12 * HOUR),
             monitoring_role: Role::SuperAdmin,
+            key_file: None,
         }
     }
 }
@@ -173,14 +185,20 @@ impl Written {
         let listen = faults.take("listen", address(&self.listen)).unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
         let public_url = self.public_url.and_then(|url| faults.take("public_url", link(&url)));
         faults.take("log", log_filter(&self.log));
-        let secure_cookie = public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-        let access = self.access.check(&mut faults, secure_cookie);
+        let transport = Transport {
+            tls: self.tls.check().unwrap_or_else(|wrong| {
+                wrong.into_iter().for_each(|(key, message)| faults.add(key, message));
+                None
+            }),
+            trusted_proxies: faults.take("trusted_proxies", self.trusted_proxies.networks()).unwrap_or_default(),
+        };
+        let secure_cookie = transport.tls.is_some() || public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        let mut access = self.access.check(&mut faults, secure_cookie);
+        access.issuers = faults.all("issuer", access::issuers(self.issuer, vars));
+        access.oidc = faults.all("oidc", access::providers(self.oidc, vars));
         let retention = self.retention.check(&mut faults);
         let http = self.http.check(&mut faults);
-        let checks = checks::read(self.check, vars).unwrap_or_else(|wrong| {
-            wrong.into_iter().for_each(|message| faults.add("check", message));
-            Vec::new()
-        });
+        let checks = faults.all("check", checks::read(self.check, vars));
         let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
         if !faults.0.is_empty() {
             return Err(faults.0);
@@ -191,6 +209,7 @@ impl Written {
             public_url,
             self_watch: self.self_watch.0,
             log: self.log,
+            transport,
             access,
             retention,
             http,
@@ -249,6 +268,13 @@ impl Faults {
         checked.map_err(|message| self.add(key, message)).ok()
     }
 
+    fn all<T>(&mut self, key: &str, checked: Result<Vec<T>, Vec<String>>) -> Vec<T> {
+        checked.unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|message| self.add(key, message));
+            Vec::new()
+        })
+    }
+
     fn add(&mut self, key: &str, message: impl Into<String>) {
         self.0.push(ConfigError::Value { key: key.to_owned(), message: message.into() });
     }
@@ -279,12 +305,18 @@ impl Faults {
 impl Access {
     fn check(self, faults: &mut Faults, secure_cookie: bool) -> AccessSettings {
         let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file.as_deref());
-        if let Some(Err(error)) = admin_password.as_ref().map(|p| crate::access::password::check(p.reveal())) {
+        if let Some(Err(error)) =
+            admin_password.as_ref().map(|p| crate::access::password::check(p.reveal(), crate::access::setup::ADMIN))
+        {
             faults.add("access.admin_password", error.to_string());
         }
         let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
         if let Some(Err(message)) = agent_token.as_ref().map(|t| usable_token(t.reveal())) {
             faults.add("access.agent_token", message);
+        }
+        let is_path = |path: &PathBuf| path.to_str().is_some_and(|text| !text.is_empty() && !text.chars().any(char::is_control));
+        if self.key_file.as_ref().is_some_and(|path| !is_path(path)) {
+            faults.add("access.key_file", "is no path of a file".to_owned());
         }
         AccessSettings {
             admin_password: admin_password.map(|p| Secret::new(p.reveal())),
@@ -294,6 +326,9 @@ impl Access {
             token_lifetime: faults.within("access.token_lifetime", self.token_lifetime, seconds(60), seconds(90 * DAY)),
             secure_cookie,
             monitoring_role: self.monitoring_role,
+            issuers: Vec::new(),
+            oidc: Vec::new(),
+            key_file: self.key_file,
         }
     }
 }

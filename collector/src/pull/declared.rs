@@ -124,7 +124,10 @@ fn span(table: &mut Table, key: &str, usual: Duration, min: Duration, max: Durat
 }
 
 /// Puts the secret itself in the place of `KEY_file` or `KEY_env`.
-fn fetch(table: &mut Table, key: &str, vars: &dyn Vars) -> Result<(), String> {
+///
+/// # Errors
+/// Says which key is wrong. Secrets are not told.
+pub(crate) fn fetch(table: &mut Table, key: &str, vars: &dyn Vars) -> Result<(), String> {
     let (file, variable) = (text(table, &format!("{key}_file"))?, text(table, &format!("{key}_env"))?);
     let given = [table.contains_key(key), file.is_some(), variable.is_some()].into_iter().filter(|is_given| *is_given).count();
     if given > 1 {

@@ -130,7 +130,8 @@ impl<S: Socket> Connection<S> {
             let Some(text) = self.text(&received).await? else { continue };
             return match message::parse(text) {
                 Ok(Inbound::Auth { token }) => {
-                    let known = self.seat.push.0.access.person_by_token(&token);
+                    let access = self.seat.push.0.access.clone();
+                    let known = access.person_by_bearer(&token).await;
                     known.ok_or(End::Close(code::SIGN_IN, "this token is not accepted"))
                 }
                 Ok(_) | Err(_) => Err(End::Close(code::SIGN_IN, SAY_WHO)),

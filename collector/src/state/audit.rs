@@ -50,19 +50,46 @@ pub struct AuditRow {
     pub result: String,
 }
 
+/// Which lines are wanted; all when nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// With a lower number than this.
+    pub before: Option<i64>,
+    /// Of this action.
+    pub action: Option<String>,
+    /// Of this person.
+    pub username: Option<String>,
+    /// Not before this instant, in ms since the epoch.
+    pub from_ms: Option<i64>,
+    /// Before this instant, in ms since the epoch.
+    pub to_ms: Option<i64>,
+}
+
 impl StateDb {
     /// Writes a line before its action and answers its number.
     ///
     /// # Errors
     /// [`StateError::Sqlite`]: then the action must not begin.
     pub fn begin_audit(&mut self, line: &AuditStart) -> Result<i64, StateError> {
-        let writing = self.connection.transaction()?;
+        self.write_audit(line, STARTED)
+    }
+
+    /// Writes a line of what is done and over already, or is being done in the same transaction.
+    ///
+    /// # Errors
+    /// [`StateError::Sqlite`].
+    pub fn note_audit(&mut self, line: &AuditStart) -> Result<(), StateError> {
+        self.write_audit(line, DONE).map(drop)
+    }
+
+    fn write_audit(&mut self, line: &AuditStart, result: &str) -> Result<i64, StateError> {
+        let writing = self.writing()?;
         writing.execute(
             "INSERT INTO audit (time_ms, username, role, address, action, target, detail, count, result, reason)
              VALUES (:time_ms, :username, :role, :address, :action, :target, :detail, NULL, :result, :reason)",
             named_params! {
                 ":time_ms": line.time_ms, ":username": line.username, ":role": line.role, ":address": line.address,
-                ":action": line.action, ":target": line.target, ":detail": line.detail, ":result": STARTED, ":reason": line.reason,
+                ":action": line.action, ":target": line.target, ":detail": line.detail, ":result": result, ":reason": line.reason,
             },
         )?;
         let id = writing.last_insert_rowid();
@@ -70,15 +97,6 @@ impl StateDb {
         writing.execute("DELETE FROM audit WHERE id <= ?1", [id - AUDIT_MAX])?;
         writing.commit()?;
         Ok(id)
-    }
-
-    /// Writes a line of what is done and over already.
-    ///
-    /// # Errors
-    /// [`StateError::Sqlite`].
-    pub fn note_audit(&mut self, line: &AuditStart) -> Result<(), StateError> {
-        let id = self.begin_audit(line)?;
-        self.end_audit(id, DONE, None, &line.detail)
     }
 
     /// Completes a line after its action. A line that has gone meanwhile is no error.
@@ -93,16 +111,25 @@ impl StateDb {
         Ok(())
     }
 
-    /// Lines, newest first: `limit` of them before number `before`, of one action or all.
+    /// Lines, newest first: `limit` of them that are wanted.
     ///
     /// # Errors
     /// [`StateError::Sqlite`].
-    pub fn audit(&self, limit: u32, before: Option<i64>, action: Option<&str>) -> Result<Vec<AuditRow>, StateError> {
+    pub fn audit(&self, limit: u32, wanted: &AuditFilter) -> Result<Vec<AuditRow>, StateError> {
         let mut select = self.connection.prepare_cached(
             "SELECT id, time_ms, username, role, address, action, target, detail, count, result, reason FROM audit
-             WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR action = ?2) ORDER BY id DESC LIMIT ?3",
+             WHERE (:before IS NULL OR id < :before) AND (:action IS NULL OR action = :action)
+                 AND (:username IS NULL OR username = :username)
+                 AND (:from IS NULL OR time_ms >= :from) AND (:to IS NULL OR time_ms < :to)
+             ORDER BY id DESC LIMIT :limit",
         )?;
-        let rows = select.query_map((before, action, limit), row)?;
+        let AuditFilter { before, action, username, from_ms, to_ms } = wanted;
+        let rows = select.query_map(
+            named_params! {
+                ":before": before, ":action": action, ":username": username, ":from": from_ms, ":to": to_ms, ":limit": limit,
+            },
+            row,
+        )?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
@@ -148,12 +175,12 @@ mod tests {
     fn a_line_is_there_before_its_action_and_completed_after_it() {
         let (_dir, mut db) = db();
         let id = db.begin_audit(&line("redis.flush")).unwrap();
-        let [row] = &db.audit(10, None, None).unwrap()[..] else { panic!("one line") };
+        let [row] = &db.audit(10, &AuditFilter::default()).unwrap()[..] else { panic!("one line") };
         assert_eq!((row.id, row.result.as_str(), row.count), (id, STARTED, None));
         assert_eq!(row.start, line("redis.flush"));
         db.end_audit(id, "done", Some(7), r#"{"db":0}"#).unwrap();
         db.end_audit(id, "failed", None, "{}").unwrap();
-        let [row] = &db.audit(10, None, None).unwrap()[..] else { panic!("one line") };
+        let [row] = &db.audit(10, &AuditFilter::default()).unwrap()[..] else { panic!("one line") };
         assert_eq!((row.result.as_str(), row.count, row.start.detail.as_str()), ("done", Some(7), r#"{"db":0}"#));
     }
 
@@ -172,7 +199,7 @@ mod tests {
         }
         let begun = db.begin_audit(&line("redis.flush")).unwrap();
         db.connection.execute("UPDATE audit SET username = 'bob' WHERE id = ?1", [begun]).unwrap_err();
-        assert!(db.audit(10, None, None).unwrap().iter().all(|row| row.start.username == "ana"));
+        assert!(db.audit(10, &AuditFilter::default()).unwrap().iter().all(|row| row.start.username == "ana"));
     }
 
     #[test]
@@ -180,9 +207,36 @@ mod tests {
         let (_dir, mut db) = db();
         let ids: Vec<i64> = ["a", "b", "a", "c"].iter().map(|action| db.begin_audit(&line(action)).unwrap()).collect();
         let told = |rows: Vec<AuditRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-        assert_eq!(told(db.audit(2, None, None).unwrap()), [ids[3], ids[2]]);
-        assert_eq!(told(db.audit(2, Some(ids[2]), None).unwrap()), [ids[1], ids[0]]);
-        assert_eq!(told(db.audit(9, None, Some("a")).unwrap()), [ids[2], ids[0]]);
+        assert_eq!(told(db.audit(2, &AuditFilter::default()).unwrap()), [ids[3], ids[2]]);
+        assert_eq!(told(db.audit(2, &AuditFilter { before: Some(ids[2]), ..AuditFilter::default() }).unwrap()), [ids[1], ids[0]]);
+        assert_eq!(
+            told(db.audit(9, &AuditFilter { action: Some("a".to_owned()), ..AuditFilter::default() }).unwrap()),
+            [ids[2], ids[0]]
+        );
+    }
+
+    #[test]
+    fn lines_are_found_by_person_and_time() {
+        let (_dir, mut db) = db();
+        for (time_ms, username) in [(10, "ana"), (20, "bob"), (30, "ana")] {
+            db.note_audit(&AuditStart { time_ms, username: username.to_owned(), ..line("login") }).unwrap();
+        }
+        let told = |wanted: AuditFilter| db.audit(9, &wanted).unwrap().iter().map(|row| row.start.time_ms).collect::<Vec<_>>();
+        assert_eq!(told(AuditFilter { username: Some("ana".to_owned()), ..AuditFilter::default() }), [30, 10]);
+        assert_eq!(told(AuditFilter { from_ms: Some(20), ..AuditFilter::default() }), [30, 20]);
+        assert_eq!(told(AuditFilter { to_ms: Some(20), ..AuditFilter::default() }), [10]);
+    }
+
+    #[test]
+    fn a_line_goes_with_a_change_that_fails() {
+        let (_dir, mut db) = db();
+        let failed = db.together(|db| {
+            db.note_audit(&line("user.create"))?;
+            db.set_password("nobody", "hash")
+        });
+        assert!(matches!(failed, Err(StateError::NoUser(_))));
+        assert_eq!(db.audit(10, &AuditFilter::default()).unwrap(), []);
+        db.note_audit(&line("user.create")).unwrap();
     }
 
     #[test]
@@ -192,9 +246,9 @@ mod tests {
         // The number that the line would have after as many others.
         db.connection.execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'audit'", [first + AUDIT_MAX - 2]).unwrap();
         db.begin_audit(&line("b")).unwrap();
-        assert_eq!(db.audit(10, None, None).unwrap().len(), 2);
+        assert_eq!(db.audit(10, &AuditFilter::default()).unwrap().len(), 2);
         db.begin_audit(&line("c")).unwrap();
-        let left = db.audit(10, None, None).unwrap();
+        let left = db.audit(10, &AuditFilter::default()).unwrap();
         assert!(left.len() == 2 && left.iter().all(|row| row.id != first));
     }
 }

@@ -108,6 +108,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // Else a line of the audit log could be replaced without its guard being asked.
     connection.pragma_update(None, "recursive_triggers", true)?;
+    // What is replaced or removed must not stay readable in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     migrate(&mut connection, path, known)?;
     Ok(connection)
 }

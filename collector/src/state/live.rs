@@ -15,6 +15,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{Accounts, Clock, Duration, Path, StateDb, StateError, report};
+use crate::access::seal::{ADVICE, Seal};
 
 /// Most jobs that wait. Each is one small transaction; more would mean seconds of waiting.
 const JOBS_MAX: usize = 64;
@@ -35,6 +36,7 @@ type Job = Box<dyn FnOnce(&mut Owner) + Send>;
 pub struct State {
     jobs: SyncSender<Job>,
     accounts: Arc<RwLock<Arc<Accounts>>>,
+    folder: Arc<Path>,
 }
 
 /// The accounts' thread. Ends when every [`State`] is dropped.
@@ -64,7 +66,14 @@ impl State {
         let owner = Owner { db, accounts: Arc::clone(&accounts), clock, seen };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || owner.run(&waiting));
         let failed = |cause| StateError::File { doing: "starting a thread for", path: path.display().to_string(), cause };
-        Ok((Self { jobs, accounts }, StateThread(thread.map_err(failed)?)))
+        let folder = path.parent().unwrap_or(Path::new("")).into();
+        Ok((Self { jobs, accounts, folder }, StateThread(thread.map_err(failed)?)))
+    }
+
+    /// The folder of the file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The accounts as they are now.
@@ -81,13 +90,32 @@ impl State {
         &self,
         job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        let (done, answer) = oneshot::channel();
-        let job: Job = Box::new(move |owner| {
+        self.ask(move |owner| {
             let result = job(&mut owner.db);
             owner.refresh();
-            // Whoever asked may have gone away (a closed connection); the job is done all the same.
-            drop(done.send(result));
-        });
+            result
+        })
+        .await
+    }
+
+    /// Reads what is not in memory.
+    ///
+    /// # Errors
+    /// As [`State::change`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&StateDb) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.ask(move |owner| job(&owner.db)).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Owner) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let (done, answer) = oneshot::channel();
+        // Whoever asked may have gone away (a closed connection); the job is done all the same.
+        let job: Job = Box::new(move |owner| drop(done.send(job(owner))));
         self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => StateError::Busy,
             TrySendError::Disconnected(_) => StateError::Closed,
@@ -95,22 +123,36 @@ impl State {
         answer.await.map_err(|_| StateError::Closed)?
     }
 
-    /// The key that signs login tokens; made at the first start.
+    /// The key that signs login tokens; made at the first start and stored sealed. One that an older version stored in clear is
+    /// sealed. One that was sealed under another key is replaced: the tokens that it signed end.
     ///
     /// # Errors
     /// As [`State::change`]; the system's lack of random numbers counts as [`StateError::File`].
-    pub async fn signing_key(&self) -> Result<[u8; 32], StateError> {
-        self.change(|db| {
-            if let Some(key) = db.setting(SIGNING_KEY)?.and_then(|key| key.try_into().ok()) {
+    pub async fn signing_key(&self, seal: &Seal) -> Result<[u8; 32], StateError> {
+        let seal = seal.clone();
+        self.change(move |db| {
+            let stored = db.setting(SIGNING_KEY)?;
+            if let Some(key) = stored.as_ref().and_then(|stored| seal.open(SIGNING_KEY, stored)?.try_into().ok()) {
                 return Ok(key);
             }
-            let mut key = [0_u8; 32];
-            getrandom::fill(&mut key).map_err(|error| StateError::File {
+            let no_random = |error| StateError::File {
                 doing: "getting random numbers from",
                 path: "the system".to_owned(),
                 cause: std::io::Error::other(error),
-            })?;
-            db.set_setting(SIGNING_KEY, &key)?;
+            };
+            let key = match stored.map(<[u8; 32]>::try_from) {
+                Some(Ok(in_clear)) => in_clear,
+                found => {
+                    if found.is_some() {
+                        let path = seal.path().display();
+                        tracing::error!(target: "access", key = %path, advice = ADVICE, "secrets at rest are sealed under another key");
+                    }
+                    let mut key = [0_u8; 32];
+                    getrandom::fill(&mut key).map_err(no_random)?;
+                    key
+                }
+            };
+            db.set_setting(SIGNING_KEY, &seal.seal(SIGNING_KEY, &key).map_err(no_random)?)?;
             Ok(key)
         })
         .await

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::access::Role;
+use crate::access::{Role, seal::Seal};
 
 const NOW: i64 = 1_760_000_000_000;
 
@@ -27,7 +27,17 @@ fn accounts_survive_closing_and_opening() {
     assert!(matches!(db.add_user("ANA ", "hash", Role::Viewer, NOW), Err(StateError::UserExists(_))));
     drop(db);
     let db = StateDb::open(&path).unwrap();
-    assert_eq!(db.users().unwrap(), [UserRow { username: "ana".to_owned(), role: Role::Admin, created_ms: NOW }]);
+    let row = UserRow {
+        username: "ana".to_owned(),
+        role: Role::Admin,
+        tenant: None,
+        origin: LOCAL.to_owned(),
+        created_ms: NOW,
+        last_login_ms: None,
+        has_second_factor: false,
+        is_disabled: false,
+    };
+    assert_eq!(db.users().unwrap(), [row]);
 }
 
 #[test]
@@ -190,12 +200,13 @@ async fn uses_are_on_disk_after_closing() {
 async fn the_signing_key_is_made_once() {
     let (_dir, path) = place();
     let (state, thread) = State::open(&path, std::sync::Arc::new(Still)).unwrap();
-    let key = state.signing_key().await.unwrap();
+    let seal = Seal::load(None, state.folder()).unwrap();
+    let key = state.signing_key(&seal).await.unwrap();
     assert_ne!(key, [0; 32]);
     drop(state);
     thread.join().unwrap();
     let (state, _thread) = State::open(&path, std::sync::Arc::new(Still)).unwrap();
-    assert_eq!(state.signing_key().await.unwrap(), key);
+    assert_eq!(state.signing_key(&seal).await.unwrap(), key);
 }
 
 #[test]
@@ -211,7 +222,7 @@ fn a_file_of_any_older_layout_gets_the_newest_and_keeps_its_accounts() {
         old.execute(user, []).unwrap();
         drop(old);
         let db = StateDb::open(&path).unwrap();
-        assert_eq!(db.audit(10, None, None).unwrap(), []);
+        assert_eq!(db.audit(10, &AuditFilter::default()).unwrap(), []);
         assert_eq!(db.users().unwrap().len(), 1, "layout {layout}");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 use farol_collector::{
     clock::SystemClock,
-    config::{AccessSettings, HttpSettings, Retention, Settings},
+    config::{AccessSettings, HttpSettings, Retention, Settings, Transport},
     run,
 };
 use farol_shared::{
@@ -46,6 +46,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         public_url: None,
         self_watch: false,
         log: "warn".to_owned(),
+        transport: Transport::default(),
         access: AccessSettings {
             admin_password: Some(Secret::new(PASSWORD)),
             agent_token: Some(Secret::new(AGENT_TOKEN)),

@@ -6,9 +6,16 @@ mod harness;
 mod records;
 
 #[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod door;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod jwt;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
@@ -22,6 +29,16 @@ mod matrix;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod boards;
+#[cfg(test)]
+mod export;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
+mod tls;

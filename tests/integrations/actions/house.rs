@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -13,11 +12,10 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    extract::ConnectInfo,
     http::{HeaderMap, Request},
 };
 use farol_collector::{
-    access::{Access, Role},
+    access::{Access, Role, proxy::ClientAddress},
     act::{Act, ActInstance, Bounds},
     api::{self, App, Parts},
     config::AccessSettings,
@@ -111,6 +109,7 @@ impl House {
             act: act.clone(),
             clock: told,
             own: Own::default(),
+            tls: None,
             started_ms: START,
         };
         let router = api::router(App::new(parts));
@@ -166,8 +165,8 @@ impl House {
         if let Some(role) = role {
             request = request.header("cookie", &self.cookies[&role]).header("sec-fetch-site", "same-origin");
         }
-        let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
-        request = request.header("content-type", "application/json").extension(ConnectInfo(peer));
+        let client = ClientAddress { address: Some("192.0.2.7".parse().unwrap()), is_https: false };
+        request = request.header("content-type", "application/json").extension(client);
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let response = tower::ServiceExt::oneshot(self.router.clone(), request.body(body).unwrap()).await.unwrap();
         let (parts, mut body) = response.into_parts();

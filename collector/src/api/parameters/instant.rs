@@ -5,6 +5,23 @@ const DAY_MS: i64 = 86_400_000;
 /// The first and last years that are accepted: RFC 3339 has four digits.
 const YEARS: std::ops::RangeInclusive<i64> = 1970..=9999;
 
+/// Writes an instant in UTC to the millisecond, as [`parse`] reads it.
+#[must_use]
+pub fn text(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));
+    // Years from March on, so that the leap day is a year's last (eras of 400 years).
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (second, milli) = (of_day / 1_000, of_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{milli:03}Z", second / 3_600, second / 60 % 60, second % 60)
+}
+
 /// Reads an instant; `None` when it is none.
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
@@ -92,6 +109,14 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(expect), "{text}");
         }
+    }
+
+    #[test]
+    fn instants_are_written_as_they_are_read() {
+        for ms in [0, 1_760_000_000_123, 951_782_399_999, 951_782_400_000, 4_107_542_400_000, 253_402_300_799_999] {
+            assert_eq!(parse(&text(ms)), Some(ms), "{}", text(ms));
+        }
+        assert_eq!(text(1_760_000_000_007), "2025-10-09T08:53:20.007Z");
     }
 
     #[test]
