@@ -28,7 +28,7 @@ use crate::{
     live::{Line, Live, status::Status},
     number::concise,
     pull::{Pull, uptimerobot},
-    service::{Services, derived},
+    service::{Services, derived, window::Figures as RequestFigures},
 };
 
 /// Over how long events are counted, in milliseconds: a day.
@@ -105,7 +105,6 @@ impl Counted {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a computation took is no matter of the wall clock")]
 fn monotonic() -> Instant {
     Instant::now()
 }
@@ -122,7 +121,7 @@ fn count(view: &View, moment: &Moment<'_>) -> Named {
         View::Tenant(_) => {
             let kinds: Vec<String> = FOLDED.iter().map(|kind| (*kind).to_owned()).collect();
             let found = events(store, &kinds, (from_ms, to_ms), view, &moment.owners, TENANT_EVENTS_MAX);
-            found.map(|found| of_tenant(found, moment.now_ms)).map_err(|error| farol_shared::report::chain(&error).to_string())
+            found.map(|found| of_tenant(&found, moment.now_ms)).map_err(|error| farol_shared::report::chain(&error).to_string())
         }
     };
     counted.unwrap_or_else(|error| {
@@ -131,7 +130,7 @@ fn count(view: &View, moment: &Moment<'_>) -> Named {
     })
 }
 
-fn of_tenant(found: Vec<(ResourceId, Event)>, now_ms: i64) -> Named {
+fn of_tenant(found: &[(ResourceId, Event)], now_ms: i64) -> Named {
     if found.len() >= TENANT_EVENTS_MAX {
         return Named::new();
     }
@@ -196,7 +195,7 @@ impl Moment<'_> {
         // No resource at all would mean every resource.
         let is_any = *view == View::Whole || !resources.is_empty();
         let services = &self.sources.services;
-        let window = is_any.then(|| services.figures(resources, self.now_ms)).unwrap_or_default();
+        let window = if is_any { services.figures(resources, self.now_ms) } else { RequestFigures::default() };
         let rate = is_any.then(|| services.rate(resources, self.now_ms)).flatten();
         told.insert("requests_per_sec".to_owned(), number(rate));
         told.insert("error_rate".to_owned(), number(window.error_ratio().map(|ratio| ratio * 100.0)));

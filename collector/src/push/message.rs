@@ -169,7 +169,7 @@ pub(super) fn system(line: Option<&Line>, panel: &Panel) -> serde_json::Value {
 pub(super) fn subscribed(
     rooms: &[super::Room],
     view: &View,
-    event_types: &[Box<str>],
+    event_types: &[String],
     (stream, id): (&str, u64),
     now_ms: i64,
 ) -> Utf8Bytes {

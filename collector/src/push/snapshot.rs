@@ -179,7 +179,7 @@ fn types(of: &Of) -> Option<Vec<String>> {
     if of.event_types.is_empty() {
         return Some(of_room);
     }
-    let is_of_room = |kind: &&Box<str>| of_room.is_empty() || of_room.iter().any(|known| **known == ***kind);
-    let both: Vec<String> = of.event_types.iter().filter(is_of_room).map(|kind| kind.to_string()).collect();
+    let is_of_room = |kind: &str| of_room.is_empty() || of_room.iter().any(|known| known == kind);
+    let both: Vec<String> = of.event_types.iter().filter(|kind| is_of_room(kind)).map(|kind| kind.to_string()).collect();
     (!both.is_empty()).then_some(both)
 }

@@ -77,19 +77,7 @@ fn main() -> Result<()> {
         "footprint" => {
             footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
         }
-        "sockets" => {
-            let load = sockets::Load {
-                name: text("name")?,
-                target: text("target")?,
-                pid: u32::try_from(number("pid")?)?,
-                listeners: number("listeners")?,
-                a_minute: number("a-minute")?,
-                run: Duration::from_secs(number("seconds")?),
-                access: options.get("token").cloned().zip(options.get("password").cloned()),
-                is_compressed: options.contains_key("deflate"),
-            };
-            runtime.block_on(sockets::run(load))
-        }
+        "sockets" => runtime.block_on(sockets::run(sockets_load(&options)?)),
         "upstream" => proxy::upstream(&text("listen")?),
         "proxy" => {
             let mut ways = vec![proxy::Way { name: "direct".to_owned(), target: text("direct")?, pid: None }];
@@ -106,6 +94,21 @@ fn main() -> Result<()> {
         }
         _ => bail!("unknown command '{command}'\n\n{HELP}"),
     }
+}
+
+fn sockets_load(options: &BTreeMap<String, String>) -> Result<sockets::Load> {
+    let text = |name: &str| options.get(name).cloned().with_context(|| format!("--{name} is missing\n\n{HELP}"));
+    let number = |name: &str| -> Result<u64> { text(name)?.parse().with_context(|| format!("--{name} is not a number")) };
+    Ok(sockets::Load {
+        name: text("name")?,
+        target: text("target")?,
+        pid: u32::try_from(number("pid")?)?,
+        listeners: number("listeners")?,
+        a_minute: number("a-minute")?,
+        run: Duration::from_secs(number("seconds")?),
+        access: options.get("token").cloned().zip(options.get("password").cloned()),
+        is_compressed: options.contains_key("deflate"),
+    })
 }
 
 fn arguments() -> Result<(String, BTreeMap<String, String>)> {

@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use farol_shared::clock::Clock;
 use farol_store::{Options, Store};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -56,11 +57,11 @@ impl Sink<Message> for Pipe {
 }
 
 async fn push(dir: &TempDir) -> Push {
-    let clock = Arc::new(SystemClock);
-    let (state, _) = State::open(&dir.path().join(FILE_NAME), clock.clone()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (state, _) = State::open(&dir.path().join(FILE_NAME), Arc::clone(&clock)).unwrap();
     let settings = AccessSettings { session_idle: LONG, session_max: LONG, token_lifetime: LONG, ..AccessSettings::default() };
-    let (access, _) = Access::open(state, settings, None, clock.clone()).await.unwrap();
-    let store = Store::open(dir.path(), Options::default(), clock.clone()).unwrap();
+    let (access, _) = Access::open(state, settings, None, Arc::clone(&clock)).await.unwrap();
+    let store = Store::open(dir.path(), Options::default(), Arc::clone(&clock)).unwrap();
     Push::new(Arc::new(Live::new(&[])), store, access, clock, 10)
 }
 
