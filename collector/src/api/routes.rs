@@ -37,11 +37,11 @@ const GROUPS: &[&[Route]] = &[
     applications::ROWS,
     outside::ROWS,
     act::ROWS,
+    dashboard::ROWS,
+    boards::ROWS,
     live::ROWS,
     access::ROWS,
     oidc::ROWS,
-    dashboard::ROWS,
-    boards::ROWS,
 ];
 
 /// Every address of the collector but the page's files.

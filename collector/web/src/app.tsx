@@ -1,18 +1,18 @@
 // Chooses the page: by the session first, then by the address.
 
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { signal, useSignalEffect } from '@preact/signals';
 
 import { t } from './i18n/index';
 import * as feed from './live/feed';
 import { fleet } from './live/fleet';
-import { Setup, SignIn, Unreachable } from './pages/access';
+import { Unreachable } from './pages/entrance';
 import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
-import { PAGES } from './shell/pages';
-import { lightClass, Shell } from './shell/shell';
+import { pageAt } from './shell/pages';
+import { lightClass, prefetch, Shell } from './shell/shell';
 import { path } from './state/route';
 import { ask, session } from './state/session';
 import { Failed } from './ui/card';
@@ -28,8 +28,12 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/cache': async () => (await import('./pages/cache')).CachePage,
   '/queues': async () => (await import('./pages/queues')).QueuesPage,
   '/uptime': async () => (await import('./pages/uptime')).UptimePage,
+  '/settings': async () => (await import('./settings/page')).SettingsPage,
   '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
+  '/boards': async () => (await import('./boards/list')).BoardsPage,
+  '/d': async () => (await import('./boards/page')).BoardPage,
+  '/monitoring': async () => (await import('./monitoring/page')).MonitoringPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
 };
 
@@ -50,7 +54,7 @@ function LazyPage({ name, id }: { name: string; id: number }) {
   useEffect(() => void load(name), [name]);
   const Found = pages.value.get(name);
   if (Found === undefined || Found === 'failed') {
-    const word = PAGES.find((page) => page.path === name)?.word;
+    const word = pageAt(name)?.word;
     return (
       <Shell title={word === undefined ? t.value.loading : t.value[word]} ranges="any">
         {Found === 'failed' ? (
@@ -78,23 +82,31 @@ function Page() {
   if (here === '/') return <Overview />;
   const id = resourceId();
   if (id !== null) return <LazyPage name="/resource" id={id} />;
-  return here !== '/resource' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
+  if (/^\/d\/[^/]+$/.test(here)) return <LazyPage name="/d" id={0} />;
+  if (here.startsWith('/settings/')) return <LazyPage name="/settings" id={0} />;
+  return here !== '/resource' && here !== '/d' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
 }
 
 /** The title of the tab. */
 function title(): string {
   const id = resourceId();
   if (id !== null) return fleet.value.get(id)?.row.value.name ?? '';
-  const word = PAGES.find((page) => page.path === path.value)?.word;
+  const word = pageAt(path.value)?.word;
   return word === undefined ? '' : t.value[word];
 }
+
+/** Addresses of signing in; who is in already gets the overview there. */
+const ENTRANCES = ['/setup', '/sign-in', '/login'];
 
 function SignedIn() {
   useEffect(() => {
     feed.start();
     addEventListener('keydown', onKey);
     // Soon after the first page, so that a click finds the others ready.
-    const soon = setTimeout(() => Object.keys(LOADERS).forEach((name) => void load(name)), 1_500);
+    const soon = setTimeout(() => {
+      Object.keys(LOADERS).forEach((name) => void load(name));
+      prefetch();
+    }, 1_500);
     return () => {
       clearTimeout(soon);
       removeEventListener('keydown', onKey);
@@ -109,7 +121,19 @@ function SignedIn() {
     const name = title();
     document.title = name === '' ? 'Farol' : `${name} · Farol`;
   });
-  return path.value === '/setup' || path.value === '/sign-in' ? <Overview /> : <Page />;
+  return ENTRANCES.includes(path.value) ? <Overview /> : <Page />;
+}
+
+type Access = typeof import('./pages/access');
+
+/** Signing in is fetched by those who are out; nobody else waits for it. */
+function Out({ isNew }: { isNew: boolean }) {
+  const [access, found] = useState<Access | 'failed' | null>(null);
+  useEffect(() => {
+    import('./pages/access').then(found, () => found('failed'));
+  }, []);
+  if (access === 'failed') return <Unreachable />;
+  return access && (isNew ? <access.Setup /> : <access.SignIn />);
 }
 
 export function App() {
@@ -121,7 +145,7 @@ export function App() {
     case 'unreachable':
       return <Unreachable />;
     case 'out':
-      return now.setupRequired || path.value === '/setup' ? <Setup /> : <SignIn />;
+      return <Out isNew={now.setupRequired || path.value === '/setup'} />;
     case 'in':
       return <SignedIn />;
   }

@@ -37,11 +37,16 @@ export class ApiError extends Error {
     readonly retryAfter: number | null = null,
     /** Which fields of the request were wrong, and why. */
     readonly faults: readonly Fault[] = [],
+    /** The word for a program, where the collector gave one: "second_factor_required", say. */
+    readonly code: string | null = null,
   ) {
     super(detail);
     this.name = 'ApiError';
   }
 }
+
+/** Where a 401 answers what was typed, and does not end a session. */
+const ENTRANCE = /^api\/auth\/(login|me|setup|logout)/;
 
 let unauthorized: () => void = () => undefined;
 
@@ -59,14 +64,16 @@ async function problem(response: Response): Promise<ApiError> {
   const after = Number(response.headers.get('retry-after'));
   let detail = response.statusText;
   let faults: readonly Fault[] = [];
+  let code: string | null = null;
   try {
-    const body = (await response.json()) as { detail?: string; title?: string; errors?: Fault[] };
+    const body = (await response.json()) as { detail?: string; title?: string; errors?: Fault[]; code?: string };
     detail = body.detail ?? body.title ?? detail;
     faults = body.errors ?? [];
+    code = body.code ?? null;
   } catch {
     // Not problem details: a proxy's page, say. The status line must do.
   }
-  return new ApiError(response.status, detail, Number.isFinite(after) && after > 0 ? after : null, faults);
+  return new ApiError(response.status, detail, Number.isFinite(after) && after > 0 ? after : null, faults, code);
 }
 
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
@@ -79,7 +86,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   }
   if (!response.ok) {
     const error = await problem(response);
-    if (error.status === 401 && !path.startsWith('api/auth/')) unauthorized();
+    if (error.status === 401 && !ENTRANCE.test(path)) unauthorized();
     throw error;
   }
   return response;
@@ -91,14 +98,17 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** Sends a body to a path of the API. */
-export async function post<T>(path: string, body: unknown): Promise<T> {
+/** Sends a body to a path of the API; without one the method says all. */
+export async function send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
   const response = await request(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   });
   return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+export function post<T>(path: string, body: unknown): Promise<T> {
+  return send<T>('POST', path, body);
 }
 
 async function timed(path: string, signal?: AbortSignal): Promise<ResourcesAnswer> {
@@ -202,7 +212,9 @@ function compare(resources: readonly number[], metrics: readonly string[]): Prom
 export const api = {
   authState: () => get<AuthState>('api/auth/state'),
   me: () => get<User>('api/auth/me'),
-  login: (username: string, password: string) => post<{ user: User }>('api/auth/login', { username, password }),
+  /** The code is of the second factor, or one of the recovery codes. */
+  login: (username: string, password: string, code?: string) =>
+    post<{ user: User }>('api/auth/login', { username, password, ...(code === undefined ? {} : { code }) }),
   setup: (token: string, username: string, password: string) =>
     post<{ user: User }>('api/auth/setup', { token, username, password }),
   logout: () => post<undefined>('api/auth/logout', {}),

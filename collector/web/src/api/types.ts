@@ -102,11 +102,20 @@ export interface Completeness {
 export interface User {
   username: string;
   role: string;
+  /** Whether `/monitoring` and its stream are open to this person. */
+  monitoring?: boolean;
 }
 
 export interface AuthState {
   setup_required: boolean;
   version: string;
+  /** Providers that people may sign in with. */
+  oidc?: Provider[];
+}
+
+export interface Provider {
+  name: string;
+  title: string;
 }
 
 /** One message of the WebSocket, either way. */
@@ -114,6 +123,9 @@ export interface Envelope {
   message_type: string;
   payload: unknown;
   timestamp: number;
+  /** Small panels expect a shape of its own for some: `system_stats` with `data`. */
+  event?: string;
+  data?: unknown;
 }
 
 /** One request, whole. */

@@ -5,6 +5,7 @@ import type { RefObject, VNode } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 import type { FramePayload, QueryAnswer } from '../api/types';
+import { exportWish } from '../export/wish';
 import { lang, t } from '../i18n/index';
 import { now, pausedAt, refresh } from '../live/feed';
 import { theme } from '../state/prefs';
@@ -156,7 +157,17 @@ export function Chart(props: Props) {
   const attempt = useSignal(0);
   const card = useRef<HTMLElement>(null);
   const chart = useChart(props, card, attempt.value);
-  return <ChartCard chart={chart} card={card} class={props.class ?? ''} onRetry={() => (attempt.value += 1)} />;
+  const { spec, resource } = props;
+  const onExport = () => (exportWish.value = { title: spec.title, metrics: spec.metrics, resources: [resource] });
+  return (
+    <ChartCard
+      chart={chart}
+      card={card}
+      class={props.class ?? ''}
+      onRetry={() => (attempt.value += 1)}
+      {...(spec.metrics.length > 0 ? { onExport } : {})}
+    />
+  );
 }
 
 interface DataProps {
@@ -192,6 +203,8 @@ interface CardProps {
   card: RefObject<HTMLElement | null>;
   class: string;
   onRetry: () => void;
+  /** Absent where the page has asked for something that is no series. */
+  onExport?: () => void;
 }
 
 /** Whether the values stand as a table in the picture's place, and the button that changes it. */
@@ -242,7 +255,7 @@ function ChartPart({ chart, card, class: extra, onRetry }: CardProps) {
   );
 }
 
-function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
+function ChartCard({ chart, card, class: extra, onRetry, onExport }: CardProps) {
   const { spec } = chart;
   const { isTable, button } = useTable(chart);
   return (
@@ -250,7 +263,19 @@ function ChartCard({ chart, card, class: extra, onRetry }: CardProps) {
       <header>
         <h2 id={`c-${spec.key}`}>{spec.title}</h2>
         {spec.note !== undefined && <span class="src">{spec.note}</span>}
-        <span class="end">{button}</span>
+        <span class="end">
+          {onExport && (
+            <button
+              class="btn-icon"
+              aria-label={`${spec.title}: ${t.value.exportWord}`}
+              title={t.value.exportWord}
+              onClick={onExport}
+            >
+              <Icon name="download" />
+            </button>
+          )}
+          {button}
+        </span>
       </header>
       <div class="b">
         <Legend chart={chart} />

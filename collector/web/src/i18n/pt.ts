@@ -36,6 +36,7 @@ export const pt = {
   notFoundText: 'Este endereço não leva a nada que o Farol conheça.',
   toOverview: 'Ir para a visão geral',
   loading: 'Carregando…',
+  settings: 'Configurações',
   retry: 'Tentar agora',
   none: '—',
 
@@ -93,24 +94,10 @@ export const pt = {
   staleFor: (span: string) => `parado há ${span}`,
 
   // Sign in
-  signIn: 'Entrar',
-  signInText: 'Painel do coletor Farol',
-  username: 'Usuário',
-  password: 'Senha',
-  showPassword: 'Mostrar senha',
-  hidePassword: 'Esconder senha',
-  badLogin: 'Usuário ou senha não conferem.',
-  tooManyTries: (wait: string) => `Tentativas demais. Espere ${wait}.`,
   unreachable: 'O coletor não respondeu. Veja se ele está no ar e tente de novo.',
   failed: (detail: string) => `O coletor recusou: ${detail}`,
   collectorUp: 'Coletor no ar',
   collectorDown: 'Coletor não responde',
-  setupTitle: 'Primeiro administrador',
-  setupText: 'Crie a conta que administra este coletor.',
-  setupToken: 'Código do convite',
-  setupTokenHint: 'O coletor escreve no terminal um link que só vale uma vez; o código está no fim dele.',
-  setupButton: 'Criar conta e entrar',
-  setupNeeded: 'Este coletor ainda não tem administrador. Abra o link que ele escreveu no terminal.',
 
   // Time range
   range: 'Período',

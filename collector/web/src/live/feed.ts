@@ -83,8 +83,13 @@ function receive(envelope: Envelope): void {
     hold(envelope.payload as Record<string, unknown>, field);
     return;
   }
+  if (envelope.event === 'system_stats') hold({ room: 'system', data: envelope.data }, 'data');
   if (envelope.message_type !== 'Metrics') return;
-  const payload = envelope.payload as OverviewPayload | FramePayload;
+  const payload = envelope.payload as OverviewPayload | FramePayload | Record<string, unknown>;
+  if (isFigures(payload)) {
+    hold({ room: 'dashboard', figures: payload }, 'figures');
+    return;
+  }
   if ('resources' in payload) {
     for (const row of payload.resources) overviews.set(row.id, row);
     if (pausedAt.peek() !== null && !watched) arrived.value += payload.resources.length;
@@ -94,6 +99,13 @@ function receive(envelope: Envelope): void {
     else hasDropped = true;
   }
   schedule();
+}
+
+/** Whether a message is of the room `dashboard`: figures by name, without a list. */
+function isFigures(
+  payload: OverviewPayload | FramePayload | Record<string, unknown>,
+): payload is Record<string, unknown> {
+  return !('resources' in payload) && !('values' in payload);
 }
 
 /** Keeps a pushed record for the next frame. What comes during a pause is asked for afterwards. */

@@ -145,7 +145,8 @@ export class Link {
     } catch {
       return;
     }
-    if (typeof envelope.message_type === 'string') this.#ports.onEnvelope(envelope);
+    if (typeof envelope.message_type === 'string' || typeof envelope.event === 'string')
+      this.#ports.onEnvelope(envelope);
   }
 
   #failed(): void {

@@ -10,7 +10,7 @@ import type { Kind, Latest } from '../api/types';
 import { bytesOf, cores, millis, num, pct, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { fleet, type Resource } from '../live/fleet';
-import { matches } from '../shell/search';
+import { matches } from '../shell/find';
 import { go, href, param, setParams } from '../state/route';
 import { isService } from '../state/scope';
 import { singleKeys } from '../state/prefs';

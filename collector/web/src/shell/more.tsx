@@ -1,18 +1,17 @@
 // What has no room in the phone's tab bar: other pages, search, theme, language, version, signing out.
 
-import { signal } from '@preact/signals';
-
+import { exportPage } from '../export/wish';
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
+import { role, roleWord } from '../state/roles';
 import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { PAGES } from './pages';
-import { isSearchOpen } from './search';
-import { LanguageSwitch } from './shell';
+import { isMoreOpen, isSearchOpen } from './open';
+import { openPages } from './pages';
 
-export const isMoreOpen = signal(false);
+import { LanguageSwitch } from './shell';
 
 export function MorePanel() {
   const m = t.value;
@@ -28,16 +27,18 @@ export function MorePanel() {
       </header>
       <div class="mb">
         <p class="sub">
-          {who?.role}
+          {roleWord(role())}
           {version.value !== null && ` · Farol v${version.value}`}
         </p>
         <nav class="nav more-nav" aria-label={m.more}>
-          {PAGES.filter((page) => !page.isTab).map((page) => (
-            <a key={page.path} href={href(page.path)} onClick={close}>
-              <Icon name={page.icon} />
-              <span class="ell">{m[page.word]}</span>
-            </a>
-          ))}
+          {openPages()
+            .filter((page) => !page.isTab)
+            .map((page) => (
+              <a key={page.path} href={href(page.path)} onClick={close}>
+                <Icon name={page.icon} />
+                <span class="ell">{m[page.word]}</span>
+              </a>
+            ))}
         </nav>
         <button
           class="btn lg"
@@ -48,6 +49,16 @@ export function MorePanel() {
         >
           <Icon name="search" />
           {m.search}
+        </button>
+        <button
+          class="btn lg"
+          onClick={() => {
+            close();
+            exportPage();
+          }}
+        >
+          <Icon name="download" />
+          {m.exportWord}
         </button>
         <button class="btn lg" onClick={toggleTheme}>
           <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} />

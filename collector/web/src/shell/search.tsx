@@ -9,37 +9,13 @@ import { fleet, rank, type Resource } from '../live/fleet';
 import { go } from '../state/route';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { kindWord, resourceWord, StatusIcon } from '../ui/parts';
+import { resourceWord, StatusIcon } from '../ui/parts';
+import { matches } from './find';
+import { isSearchOpen } from './open';
 
-export const isSearchOpen = signal(false);
 const RESULTS_MAX = 30;
 const text = signal('');
 const chosen = signal(0);
-
-/** The words that a resource is found by. */
-export function haystack(resource: Resource): string {
-  const row = resource.row.value;
-  const parent = row.parent === null ? '' : (fleet.value.get(row.parent)?.row.value.name ?? '');
-  return [
-    row.name,
-    row.kind,
-    kindWord(row.kind),
-    resourceWord(row),
-    parent,
-    row.agent,
-    ...Object.values(row.attributes),
-  ]
-    .join(' ')
-    .toLowerCase();
-}
-
-/** Whether a resource has all words of a query. */
-export function matches(resource: Resource, query: string): boolean {
-  const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return true;
-  const hay = haystack(resource);
-  return words.every((word) => hay.includes(word));
-}
 
 const found = computed(() => {
   const query = text.value.trim().toLowerCase();

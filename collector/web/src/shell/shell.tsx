@@ -3,9 +3,11 @@
 import type { ComponentChildren } from 'preact';
 import { computed } from '@preact/signals';
 
+import { exportWish } from '../export/wish';
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
+import { role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
@@ -14,11 +16,10 @@ import { Icon, Mark } from '../ui/icon';
 import { look, StatusIcon } from '../ui/parts';
 import { Toasts } from '../ui/toast';
 import { ConnectionBar } from './connection-bar';
-import { isSheetOpen, Keys } from './keys';
-import { isMoreOpen, MorePanel } from './more';
-import { PAGES, type PageRow } from './pages';
-import { isSearchOpen, Search } from './search';
-import { contact, TopBar } from './top-bar';
+import { Late } from './late';
+import { isMoreOpen, isSearchOpen, isSheetOpen } from './open';
+import { openPages, pageAt, type PageRow } from './pages';
+import { contact, rangePicker, TopBar } from './top-bar';
 
 /** More hosts, or services, than this are found by searching. */
 const HOSTS_SHOWN = 12;
@@ -45,8 +46,10 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 }
 
 function PageLink({ page }: { page: PageRow }) {
+  // A dashboard has a link of its own below.
+  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/');
   return (
-    <a href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+    <a href={href(page.path)} aria-current={isHere ? 'page' : undefined}>
       <Icon name={page.icon} />
       <span class="ell">{t.value[page.word]}</span>
     </a>
@@ -71,6 +74,14 @@ export function LanguageSwitch() {
   );
 }
 
+const boardLinks = async () => (await import('../boards/side')).BoardLinks;
+const OVERLAYS = [
+  { open: isSearchOpen, load: async () => (await import('./search')).Search },
+  { open: isSheetOpen, load: async () => (await import('./keys-sheet')).Keys },
+  { open: isMoreOpen, load: async () => (await import('./more')).MorePanel },
+];
+const exportDialog = async () => (await import('../export/dialog')).ExportDialog;
+
 function Sidebar() {
   const m = t.value;
   const who = session.value.state === 'in' ? session.value.user : null;
@@ -86,9 +97,11 @@ function Sidebar() {
         <kbd>Ctrl K</kbd>
       </button>
       <nav class="nav" aria-label={m.menu}>
-        {PAGES.filter((page) => page.isFoot !== true).map((page) => (
-          <PageLink key={page.path} page={page} />
-        ))}
+        {openPages()
+          .filter((page) => page.isFoot !== true)
+          .map((page) => (
+            <PageLink key={page.path} page={page} />
+          ))}
         {services.value.length > 0 && <div class="nav-t">{m.kindServices}</div>}
         {services.value.slice(0, HOSTS_SHOWN).map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={serviceName(resource)} />
@@ -97,12 +110,15 @@ function Sidebar() {
         {listed.value.map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={resource.row.value.name} />
         ))}
+        <Late load={boardLinks} />
       </nav>
       <div class="side-foot">
-        <nav class="nav foot-nav" aria-label={m.integrations}>
-          {PAGES.filter((page) => page.isFoot === true).map((page) => (
-            <PageLink key={page.path} page={page} />
-          ))}
+        <nav class="nav foot-nav" aria-label={m.settings}>
+          {openPages()
+            .filter((page) => page.isFoot === true)
+            .map((page) => (
+              <PageLink key={page.path} page={page} />
+            ))}
         </nav>
         <div class="row side-tools">
           <LanguageSwitch />
@@ -120,18 +136,18 @@ function Sidebar() {
           </button>
         </div>
         {who && (
-          <div class="me">
+          <a class="me plain" href={href('/settings/account')}>
             <span class="avatar" aria-hidden="true">
               {who.username.slice(0, 2).toUpperCase()}
             </span>
             <span class="grow">
               <b class="ell">{who.username}</b>
               <small>
-                {who.role}
+                {roleWord(role())}
                 {version.value !== null && ` · v${version.value}`}
               </small>
             </span>
-          </div>
+          </a>
         )}
       </div>
     </aside>
@@ -142,12 +158,14 @@ function TabBar() {
   const m = t.value;
   return (
     <nav class="tabbar" aria-label={m.menu}>
-      {PAGES.filter((page) => page.isTab).map((page) => (
-        <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
-          <Icon name={page.icon} size={20} />
-          <span class="ell">{m[page.word]}</span>
-        </a>
-      ))}
+      {openPages()
+        .filter((page) => page.isTab)
+        .map((page) => (
+          <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+            <Icon name={page.icon} size={20} />
+            <span class="ell">{m[page.word]}</span>
+          </a>
+        ))}
       <button onClick={() => (isMoreOpen.value = true)}>
         <Icon name="menu" size={20} />
         {m.more}
@@ -156,14 +174,23 @@ function TabBar() {
   );
 }
 
+/** Fetches what opens at a key's press, so that it does so at once, and while the collector is away. */
+export function prefetch(): void {
+  for (const { load } of OVERLAYS) load().catch(() => undefined);
+  rangePicker().catch(() => undefined);
+  exportDialog().catch(() => undefined);
+}
+
 interface Props {
   title: string;
   crumbs?: ComponentChildren;
   ranges: 'any' | 'live' | 'none';
+  /** Buttons of the page in the top bar. */
+  actions?: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function Shell({ title, crumbs, ranges, children }: Props) {
+export function Shell({ title, crumbs, ranges, actions, children }: Props) {
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
@@ -172,7 +199,7 @@ export function Shell({ title, crumbs, ranges, children }: Props) {
       <div class={`shell ${pausedAt.value === null ? '' : 'is-paused'}`}>
         <Sidebar />
         <main class="main" id="main" tabIndex={-1}>
-          <TopBar title={title} crumbs={crumbs} ranges={ranges} />
+          <TopBar title={title} crumbs={crumbs} ranges={ranges} actions={actions} />
           <div class="page">
             <ConnectionBar />
             {children}
@@ -180,9 +207,10 @@ export function Shell({ title, crumbs, ranges, children }: Props) {
         </main>
         <TabBar />
       </div>
-      {isSearchOpen.value && <Search />}
-      {isSheetOpen.value && <Keys />}
-      {isMoreOpen.value && <MorePanel />}
+      {OVERLAYS.map(
+        ({ open, load }, i) => open.value && <Late key={i} load={load} onFailed={() => (open.value = false)} />,
+      )}
+      {exportWish.value && <Late load={exportDialog} onFailed={() => (exportWish.value = null)} />}
       <Toasts />
       <Announcer />
     </>

@@ -1,8 +1,9 @@
 // The bar on top: where we are, whether it is live, the time range, pause, theme.
 
 import type { ComponentChildren } from 'preact';
-import { computed, signal } from '@preact/signals';
+import { computed } from '@preact/signals';
 
+import { exportPage } from '../export/wish';
 import { hhmmss, NARROW, num, rangeSpan, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import * as clock from '../live/clock';
@@ -11,9 +12,9 @@ import { theme, toggleTheme } from '../state/prefs';
 import { range, setParams, undoZoom, zoom } from '../state/route';
 import { spanText } from '../time/range';
 import { Icon } from '../ui/icon';
-import { RangePicker } from './range-picker';
-
-export const isRangeOpen = signal(false);
+import { Late } from './late';
+import { isRangeOpen } from './open';
+import type { RangePicker } from './range-picker';
 
 /** After this without a message the bar says that the connection is being sought, and later that it is lost. */
 export const SILENT_MS = 5_000;
@@ -102,14 +103,18 @@ function setZoom(from: number, to: number): void {
   setParams({ zoom: `${Math.round(end - (to - from))}-${Math.round(end)}` });
 }
 
+export const rangePicker = async (): Promise<typeof RangePicker> => (await import('./range-picker')).RangePicker;
+const closeRange = () => (isRangeOpen.value = false);
+
 interface Props {
   title: string;
   crumbs?: ComponentChildren;
   /** Which ranges make sense: any, or only those that end now. */
   ranges: 'any' | 'live' | 'none';
+  actions?: ComponentChildren;
 }
 
-export function TopBar({ title, crumbs, ranges }: Props) {
+export function TopBar({ title, crumbs, ranges, actions }: Props) {
   const m = t.value;
   const isPaused = pausedAt.value !== null;
   const text = rangeWords();
@@ -145,10 +150,21 @@ export function TopBar({ title, crumbs, ranges }: Props) {
             <Icon name={isPaused ? 'play' : 'pause'} size={14} />
           </button>
           {isRangeOpen.value && (
-            <RangePicker isLiveOnly={ranges === 'live'} onClose={() => (isRangeOpen.value = false)} />
+            <Late
+              load={rangePicker}
+              props={{ isLiveOnly: ranges === 'live', onClose: closeRange }}
+              onFailed={closeRange}
+            />
           )}
         </span>
       )}
+      {actions ??
+        (ranges !== 'none' && (
+          <button class="btn d-only" onClick={exportPage}>
+            <Icon name="download" size={14} />
+            {m.exportWord}
+          </button>
+        ))}
       <button
         class="btn-icon d-only"
         aria-label={theme.value === 'dark' ? m.themeToLight : m.themeToDark}

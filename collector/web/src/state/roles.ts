@@ -19,6 +19,12 @@ export function may(needed: Role): boolean {
   return ORDER.indexOf(role()) >= ORDER.indexOf(needed);
 }
 
+/** Whether the collector shows this person its own machine: which role that takes is a setting of its. */
+export function mayMonitor(): boolean {
+  const now = session.value;
+  return now.state === 'in' && now.user.monitoring === true;
+}
+
 export function roleWord(name: Role): string {
   const m = t.value;
   return { viewer: m.roleViewer, operator: m.roleOperator, admin: m.roleAdmin, super_admin: m.roleSuperAdmin }[name];

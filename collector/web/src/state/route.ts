@@ -67,6 +67,27 @@ export function hrefWith(to: string, own: Record<string, string>): string {
   return format(to, params);
 }
 
+let hold: ((hash: string) => boolean) | null = null;
+
+/** Asks `act` before another page is shown; true keeps this one. Until the returned function is called. */
+export function holdRoute(act: (hash: string) => boolean): () => void {
+  hold = act;
+  return () => {
+    if (hold === act) hold = null;
+  };
+}
+
+/** Takes in what the browser's address has become, unless the page on screen wants to ask first. */
+function follow(): void {
+  const next = parse(location.hash);
+  const here = route.peek();
+  if (next.path !== here.path && hold?.(location.hash) === true) {
+    history.pushState(null, '', format(here.path, here.params));
+    return;
+  }
+  route.value = next;
+}
+
 export function go(to: string): void {
   location.hash = format(to, kept(to)).slice(1);
 }
@@ -91,5 +112,5 @@ export function undoZoom(): void {
   setParams({ zoom: null });
 }
 
-addEventListener('hashchange', () => (route.value = parse(location.hash)));
-addEventListener('popstate', () => (route.value = parse(location.hash)));
+addEventListener('hashchange', follow);
+addEventListener('popstate', follow);

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { api, ApiError, onUnauthorized } from '../api/client';
-import type { User } from '../api/types';
+import type { Provider, User } from '../api/types';
 
 export type Session =
   | { state: 'asking' }
@@ -14,6 +14,8 @@ export type Session =
 export const session = signal<Session>({ state: 'asking' });
 /** Version of the collector, once it has said so. */
 export const version = signal<string | null>(null);
+/** Who else may let people in, as the collector names them. */
+export const providers = signal<readonly Provider[]>([]);
 
 /** Asks the collector who we are. */
 export async function ask(): Promise<void> {
@@ -26,6 +28,7 @@ export async function ask(): Promise<void> {
       }),
     ]);
     version.value = state.version;
+    providers.value = state.oidc ?? [];
     session.value = me ? { state: 'in', user: me } : { state: 'out', setupRequired: state.setup_required };
   } catch {
     session.value = { state: 'unreachable' };

@@ -170,7 +170,7 @@ export function parseRange(text: string, now: number, lang: Lang): Range | null 
 
 /** The range that a page begins with. */
 export function defaultRange(page: string): string {
-  return PAGE_RANGES[page] ?? DEFAULT_RANGE;
+  return PAGE_RANGES[page] ?? (page.startsWith('/d/') ? '1h' : DEFAULT_RANGE);
 }
 
 /** The range that an address holds; the default when it holds none or a wrong one. */
