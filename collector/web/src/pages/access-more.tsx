@@ -12,7 +12,9 @@ const DIGITS = /^\d{6}$/;
 
 /** What to say of a refused code; null when the failure is about something else. */
 export function codeFault(failure: unknown, sent: string): string | null {
-  if (!(failure instanceof ApiError) || failure.code !== 'second_factor_wrong') return null;
+  const word = failure instanceof ApiError ? failure.code : null;
+  if (word === 'second_factor_unreadable') return access.value.unreadable;
+  if (word !== 'second_factor_wrong') return null;
   return DIGITS.test(sent) ? access.value.codeWrong : access.value.recoveryWrong;
 }
 

@@ -30,7 +30,8 @@ export function SignIn() {
       const word = error instanceof ApiError ? error.code : null;
       if (word !== 'second_factor_required') {
         setCode('');
-        if (word !== 'second_factor_wrong' && error instanceof ApiError && error.status === 401) ask(false);
+        // Refused for the password after all.
+        if (word === null && error instanceof ApiError && error.status === 401) ask(false);
         throw error;
       }
       ask(true);

@@ -107,7 +107,7 @@ function Detail({ row, id }: { row: AuditRow; id: string }) {
   const m = s.value;
   const known: [string, string | null][] = [
     [m.auditNumber, String(row.id)],
-    [m.auditRole, row.role === null ? null : roleWord(row.role as Role)],
+    [m.auditRole, row.role === null || row.role === '' ? null : roleWord(row.role as Role)],
     [m.auditAddress, row.address],
     [m.auditCount, row.count === null ? null : num(row.count)],
     [m.auditReason, row.reason],

@@ -7,6 +7,7 @@ import { enSettings } from '../i18n/en-settings';
 import { lang } from '../i18n/index';
 import { ptSettings } from '../i18n/pt-settings';
 import { parse, route } from '../state/route';
+import { session } from '../state/session';
 import {
   agentTokenSample,
   apiTokenSample,
@@ -63,6 +64,18 @@ describe('tabs', () => {
     expect(screen.getByText(/Needs the Super admin role. Yours is Operator/)).toBeTruthy();
   });
 
+  it('keeps what is about the whole house from who is bound to a tenant', async () => {
+    session.value = { state: 'in', user: { username: 'marina', role: 'admin', tenant: 'acme' } };
+    const asked = visit('#/settings/tokens', {
+      'GET /api/auth/me': meSample({ role: 'admin', tenant: 'acme' }),
+      'GET /api/v1/api-tokens': { tokens: [] },
+    });
+    await waitFor(() => expect(screen.getByText('No API token')).toBeTruthy());
+    expect(screen.getByText(/bound to tenant acme/)).toBeTruthy();
+    expect(screen.queryByRole('link', { name: 'Audit log' })).toBeNull();
+    expect(asked.some(({ path }) => path === '/api/v1/tokens')).toBe(false);
+  });
+
   it('says what failed and asks again', async () => {
     let tries = 0;
     visit('#/settings/users', {
@@ -110,7 +123,7 @@ describe('people', () => {
     press('New person');
     type('Username', 'tiago');
     send('Create account');
-    await waitFor(() => expect(screen.getByText('Somebody has this username already.')).toBeTruthy());
+    await waitFor(() => expect(screen.getByText('This name is in use already.')).toBeTruthy());
   });
 
   it('sends only what was changed, and unbinds with null', async () => {

@@ -6,11 +6,11 @@ import { agentTokens, type AgentToken, type Me } from '../api/access';
 import { address } from '../api/client';
 import { dayMonth } from '../i18n/format';
 import { t } from '../i18n/index';
-import { may, role, roleWord } from '../state/roles';
 import { AnswerCard } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Command, Empty } from '../ui/parts';
 import { ApiTokens } from './api-tokens';
+import { mayKeep, whyLocked } from './bound';
 import { Field, FormDialog } from './form';
 import { useLoaded } from './load';
 import { Once, Secret } from './once';
@@ -218,7 +218,7 @@ function AgentsLocked() {
         <h2 id="agent-tokens">{m.agentTitle}</h2>
       </header>
       <div class="b">
-        <Empty icon="shield" title={m.agentLocked} text={t.value.roleNeeded(roleWord('admin'), roleWord(role()))} />
+        <Empty icon="shield" title={m.agentLocked} text={whyLocked('admin')} />
       </div>
     </section>
   );
@@ -227,7 +227,7 @@ function AgentsLocked() {
 export function TokensTab({ me }: { me: Me }) {
   return (
     <>
-      {may('admin') ? <AgentTokens me={me} /> : <AgentsLocked />}
+      {mayKeep('admin') ? <AgentTokens me={me} /> : <AgentsLocked />}
       <ApiTokens me={me} />
     </>
   );
