@@ -155,7 +155,14 @@ struct Stages {
 }
 
 impl Stages {
-    fn start(settings: &Settings, access: Access, act: Act, store: Store, tls: Option<tls::Tls>, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    fn start(
+        settings: &Settings,
+        access: Access,
+        act: Act,
+        store: Store,
+        tls: Option<tls::Tls>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(Arc::clone(&live), store.clone(), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);

@@ -272,14 +272,15 @@ impl Caller {
         &self,
         job: impl FnOnce(&StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.write(move |db| job(db)).await
+        self.state.change(move |db| job(db)).await.map_err(|error| state_problem(&error))
     }
 
+    /// A change with its line of the audit log: both are on disk, or neither is.
     async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.state.change(job).await.map_err(|error| state_problem(&error))
+        self.state.change(move |db| db.together(job)).await.map_err(|error| state_problem(&error))
     }
 
     /// A dashboard that the caller sees.
@@ -303,7 +304,13 @@ impl Caller {
     }
 
     /// A new dashboard of the caller, checked, and whether its slug may get a number.
-    fn new_board(&self, title: &str, slug: Option<String>, shared: bool, widgets: Vec<Widget>) -> Result<(BoardRow, bool), Problem> {
+    fn new_board(
+        &self,
+        title: &str,
+        slug: Option<String>,
+        shared: bool,
+        widgets: Vec<Widget>,
+    ) -> Result<(BoardRow, bool), Problem> {
         self.may_share(shared)?;
         let (title, (_, widgets)) = checked(title, widgets)?;
         if let Some(slug) = slug.as_deref().filter(|slug| !slug::is_slug(slug)) {
@@ -411,7 +418,10 @@ fn refused(faults: &[Fault]) -> Problem {
     let first = faults.first().map(|fault| format!("{}: {}", fault.field, fault.detail)).unwrap_or_default();
     let more = faults.len().saturating_sub(1);
     let detail = if more > 0 { format!("{first} (and {more} more)") } else { first };
-    faults.iter().take(FAULTS_MAX).fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
+    faults
+        .iter()
+        .take(FAULTS_MAX)
+        .fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
 }
 
 fn entry(person: &Person, line: BoardLine) -> BoardEntry {

@@ -129,7 +129,8 @@ impl About {
     }
 
     fn place(&self) -> Result<Place, Problem> {
-        let refused = || Problem::too_many("as many exports as may run at once are under way; ask again when one has ended", RETRY_AFTER_S);
+        let refused =
+            || Problem::too_many("as many exports as may run at once are under way; ask again when one has ended", RETRY_AFTER_S);
         self.exports.begin().ok_or_else(refused)
     }
 

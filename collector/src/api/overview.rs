@@ -8,11 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    App, aside, compare, figures, json_bytes,
-    parameters::Parameters,
-    records::told,
-    requests::write,
-    resources, visible,
+    App, aside, compare, figures, json_bytes, parameters::Parameters, records::told, requests::write, resources, visible,
 };
 use crate::{
     access::View,

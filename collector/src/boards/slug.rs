@@ -13,7 +13,11 @@ const TAKEN: &[&str] = &["import"];
 #[must_use]
 pub fn is_slug(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=SLUG_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-') && !TAKEN.contains(&text)
+    (1..=SLUG_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !TAKEN.contains(&text)
 }
 
 /// The slug of a title: letters without their accents, everything else as dashes.

@@ -280,7 +280,10 @@ impl Config {
                 faults.push(Fault::new(format!("{place}.{field}"), format!("is not for a widget of type {}", of.as_str())));
             }
             if !is_given && of.needs() == Some(field) {
-                faults.push(Fault::new(format!("{place}.{field}"), format!("is missing: a widget of type {} needs it", of.as_str())));
+                faults.push(Fault::new(
+                    format!("{place}.{field}"),
+                    format!("is missing: a widget of type {} needs it", of.as_str()),
+                ));
             }
         }
         let mut wrong = |field: &str, detail: String| faults.push(Fault::new(format!("{place}.{field}"), detail));

@@ -54,7 +54,8 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str, style: Style) {
         out.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes());
         let is_other_separator = matches!(sign, ';' | ',' | '\t' | '\r' | '\n') && sign != separator;
         // Blanks, quotes and signs without width do not end the beginning of a cell.
-        let is_nothing = sign.is_whitespace() || sign.is_control() || matches!(sign, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+        let is_nothing =
+            sign.is_whitespace() || sign.is_control() || matches!(sign, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{feff}');
         is_first = is_other_separator || (is_first && is_nothing);
     }
     if is_quoted {

@@ -13,8 +13,8 @@ use farol_shared::{
 };
 use farol_store::{Across, Aggregate, Query, QueryError, RecordRange, ResourceId, Store};
 
-pub use super::days::Grid;
 use super::Zone;
+pub use super::days::Grid;
 use crate::service::{derived, window};
 
 mod tenant;

@@ -207,7 +207,9 @@ impl Sheet {
                     out.push(b'}');
                 }
                 // On one line, as NDJSON wants it: JSON has line breaks between its parts only.
-                Cell::Json(json) => out.extend(json.get().bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })),
+                Cell::Json(json) => {
+                    out.extend(json.get().bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }))
+                }
             }
         }
         out.push(b'}');

@@ -15,8 +15,11 @@ pub(super) fn put(out: &mut Vec<u8>, value: f64, is_decimal_comma: bool) {
     }
     let at = out.len();
     let size = value.abs();
-    let written =
-        if value == 0.0 || (PLAIN_ABOVE..PLAIN_BELOW).contains(&size) { write!(out, "{value}") } else { write!(out, "{value:e}") };
+    let written = if value == 0.0 || (PLAIN_ABOVE..PLAIN_BELOW).contains(&size) {
+        write!(out, "{value}")
+    } else {
+        write!(out, "{value:e}")
+    };
     written.expect("memory takes what is written into it");
     if is_decimal_comma && let Some(point) = out.iter().skip(at).position(|byte| *byte == b'.') {
         out[at + point] = b',';

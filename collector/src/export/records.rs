@@ -199,19 +199,9 @@ impl Kind {
     const fn columns(&self) -> &'static [&'static str] {
         match self {
             Self::Events(_) => &["id", "time", "resource", "name", "type", "tenant", "payload"],
-            Self::Logs(..) => &[
-                "id",
-                "time",
-                "resource",
-                "name",
-                "level",
-                "message",
-                "source",
-                "exception",
-                "stack",
-                "tenant",
-                "trace_id",
-            ],
+            Self::Logs(..) => {
+                &["id", "time", "resource", "name", "level", "message", "source", "exception", "stack", "tenant", "trace_id"]
+            }
             Self::Recent | Self::Slow => &[
                 "id",
                 "time",

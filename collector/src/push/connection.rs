@@ -62,7 +62,10 @@ enum End {
 }
 
 /// The two ways of a socket.
-pub(super) trait Socket: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send {}
+pub(super) trait Socket:
+    Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send
+{
+}
 
 impl<S: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send> Socket for S {}
 
@@ -173,7 +176,8 @@ impl<S: Socket> Connection<S> {
         let after = wanted.after.filter(|_| is_first);
         let is_late = wanted.after.is_some() && !is_first;
         if is_late {
-            self.complain("after belongs into the first Subscription of a connection, at its beginning: this one missed nothing").await?;
+            self.complain("after belongs into the first Subscription of a connection, at its beginning: this one missed nothing")
+                .await?;
         } else if !is_first {
             // What waits is told as it was asked for.
             self.deliver().await?;
@@ -445,3 +449,6 @@ fn heartbeat() -> Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,8 +224,7 @@ impl Moment<'_> {
     /// The figures of one service, as the payload of its room's message.
     pub(super) fn of_service(&self, name: &str, view: &View) -> Map<String, Value> {
         let is_it = |id: ResourceId| self.owners.get(&id).is_some_and(|owned| owned.service.as_deref() == Some(name));
-        let lines: Vec<&Line> =
-            self.lines.iter().filter(|line| is_it(line.id) && sees(view, &self.owners, line.id)).collect();
+        let lines: Vec<&Line> = self.lines.iter().filter(|line| is_it(line.id) && sees(view, &self.owners, line.id)).collect();
         let resources: Vec<ResourceId> = lines.iter().map(|line| line.id).collect();
         let mut told = Map::new();
         told.insert("room".to_owned(), json!(Room::Service(name.into()).to_string()));
@@ -234,9 +233,10 @@ impl Moment<'_> {
         told.insert("status".to_owned(), json!(lines.iter().filter(|line| !line.ended).map(|line| line.status).max()));
         // Bound to these: an empty list must not mean the whole house.
         self.requests(&View::Tenant("".into()), &resources, &mut told);
-        for (field, of) in [("cpu_usage", (|line| line.latest.cpu_ratio) as fn(&Line) -> Option<f64>), ("memory_usage", |line| {
-            line.latest.memory_ratio
-        })] {
+        for (field, of) in [
+            ("cpu_usage", (|line| line.latest.cpu_ratio) as fn(&Line) -> Option<f64>),
+            ("memory_usage", |line| line.latest.memory_ratio),
+        ] {
             let values: Vec<f64> = lines.iter().filter_map(|line| of(line)).collect();
             told.insert(field.to_owned(), number(mean(&values).map(|ratio| ratio * 100.0)));
         }
@@ -296,6 +296,14 @@ fn uptime(pull: &Pull, live: &Live, view: &View, now_ms: i64) -> Option<String> 
             worst = Some(worst.map_or(value, |known| known.min(value)));
         }
     });
-    let word = |state: f64| if state >= 1.0 { "ONLINE" } else if state > 0.0 { "DEGRADED" } else { "OFFLINE" };
+    let word = |state: f64| {
+        if state >= 1.0 {
+            "ONLINE"
+        } else if state > 0.0 {
+            "DEGRADED"
+        } else {
+            "OFFLINE"
+        }
+    };
     worst.map(|state| word(state).to_owned())
 }

@@ -135,13 +135,9 @@ impl Room {
             Self::Checks => kind == Kind::Check,
             Self::Alerts => kind == Kind::Alert,
             Self::Overview | Self::Resource(_) | Self::System | Self::Status => false,
-            Self::Events
-            | Self::EventsOf(_)
-            | Self::Dashboard
-            | Self::Conversations
-            | Self::Campaigns
-            | Self::Erp
-            | Self::Ai => kind == Kind::Event,
+            Self::Events | Self::EventsOf(_) | Self::Dashboard | Self::Conversations | Self::Campaigns | Self::Erp | Self::Ai => {
+                kind == Kind::Event
+            }
         }
     }
 
@@ -316,7 +312,8 @@ mod tests {
             assert_eq!(Room::parse(name).unwrap().to_string(), name);
         }
         let long = format!("service:{}", "x".repeat(limit::VALUE_BYTES_MAX + 1));
-        let none = ["", "resource:", "resource:x", "resource:-1", "resource:4294967296", "Overview", "tenant:", "event:", "event"];
+        let none =
+            ["", "resource:", "resource:x", "resource:-1", "resource:4294967296", "Overview", "tenant:", "event:", "event"];
         for name in none.into_iter().chain(["events:x", "service:", &long]) {
             assert_eq!(Room::parse(name), None, "{name}");
         }

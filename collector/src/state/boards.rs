@@ -1,6 +1,6 @@
 //! The table of dashboards: what people put together for themselves, and what administrators share.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Savepoint, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::{StateDb, StateError};
 
@@ -98,7 +98,9 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Sqlite`].
     pub fn board_like(&self, owner: &str, slug: &str) -> Result<Option<BoardRow>, StateError> {
-        let sql = format!("SELECT {COLUMNS} FROM board WHERE owner = ?1 AND (slug = ?2 OR slug GLOB ?2 || '-[0-9]*') ORDER BY id LIMIT 1");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM board WHERE owner = ?1 AND (slug = ?2 OR slug GLOB ?2 || '-[0-9]*') ORDER BY id LIMIT 1"
+        );
         Ok(self.connection.prepare_cached(&sql)?.query_row([owner, slug], board).optional()?)
     }
 
@@ -107,7 +109,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::TooMany`], [`StateError::Sqlite`].
     pub fn add_board(&mut self, new: &BoardRow, may_number: bool) -> Result<Option<BoardRow>, StateError> {
-        let writing = self.connection.savepoint()?;
+        let writing = self.writing()?;
         refuse_more(&writing, &new.owner)?;
         let mut slug = new.slug.clone();
         let mut number = 1;
@@ -137,7 +139,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Sqlite`].
     pub fn change_board(&mut self, slug: &str, change: &BoardChange, now_ms: i64) -> Result<Changed, StateError> {
-        let writing = self.connection.savepoint()?;
+        let writing = self.writing()?;
         let Some(known) = find(&writing, slug)? else { return Ok(Changed::Gone) };
         if known.revision != change.revision {
             return Ok(Changed::Meanwhile(known.revision));
@@ -165,25 +167,17 @@ impl StateDb {
     pub fn drop_board(&mut self, slug: &str) -> Result<bool, StateError> {
         Ok(self.connection.execute("DELETE FROM board WHERE slug = ?1", [slug])? > 0)
     }
-
-    /// Removes what a person who is no more kept alone: another of the same name must not find it. What is shared stays.
-    ///
-    /// # Errors
-    /// [`StateError::Sqlite`].
-    pub fn drop_boards_of(&mut self, owner: &str) -> Result<usize, StateError> {
-        let writing = self.connection.savepoint()?;
-        let gone = writing.execute("DELETE FROM board WHERE owner = ?1 AND NOT is_shared", [owner])?;
-        // Nobody's name: people's names have no sign of this sort.
-        writing.execute("UPDATE board SET owner = '' WHERE owner = ?1", [owner])?;
-        writing.commit()?;
-        Ok(gone)
-    }
 }
 
-fn refuse_more(writing: &Savepoint<'_>, owner: &str) -> Result<(), StateError> {
-    let count = |sql: &str, owner: &[&str]| {
-        writing.query_row(sql, rusqlite::params_from_iter(owner), |row| row.get::<_, i64>(0))
-    };
+/// Removes what a person who is no more kept alone: another of the same name must not find it. What is shared stays, as nobody's.
+pub(super) fn leave(writing: &Connection, owner: &str) -> Result<(), StateError> {
+    writing.execute("DELETE FROM board WHERE owner = ?1 AND NOT is_shared", [owner])?;
+    writing.execute("UPDATE board SET owner = '' WHERE owner = ?1", [owner])?;
+    Ok(())
+}
+
+fn refuse_more(writing: &Connection, owner: &str) -> Result<(), StateError> {
+    let count = |sql: &str, owner: &[&str]| writing.query_row(sql, rusqlite::params_from_iter(owner), |row| row.get::<_, i64>(0));
     if count("SELECT count(*) FROM board WHERE owner = ?1", &[owner])? >= BOARDS_PER_PERSON_MAX {
         return Err(StateError::TooMany(BOARDS_PER_PERSON_MAX, "dashboards of one person"));
     }
@@ -260,7 +254,8 @@ mod tests {
     fn a_change_holds_only_against_the_revision_that_it_began_from() {
         let (_dir, mut db) = db();
         db.add_board(&row("a", "ana", false), false).unwrap();
-        let change = |title: &str, revision| BoardChange { title: title.to_owned(), is_shared: false, widgets: "[]".to_owned(), revision };
+        let change =
+            |title: &str, revision| BoardChange { title: title.to_owned(), is_shared: false, widgets: "[]".to_owned(), revision };
         let Changed::Done(now) = db.change_board("a", &change("one", 1), 9).unwrap() else { panic!("changed") };
         assert_eq!((now.revision, now.title.as_str(), now.updated_ms, now.created_ms), (2, "one", 9, 5));
         assert_eq!(db.change_board("a", &change("two", 1), 9).unwrap(), Changed::Meanwhile(2));
@@ -274,7 +269,9 @@ mod tests {
         let (_dir, mut db) = db();
         db.add_board(&row("a", "ana", false), false).unwrap();
         db.add_board(&row("b", "ana", true), false).unwrap();
-        assert_eq!(db.drop_boards_of("ana").unwrap(), 1);
+        db.add_board(&row("c", "bob", false), false).unwrap();
+        leave(&db.connection, "ana").unwrap();
+        assert_eq!(db.board("c").unwrap().unwrap().owner, "bob");
         assert_eq!((db.board("a").unwrap(), db.board("b").unwrap().unwrap().owner.as_str()), (None, ""));
     }
 

@@ -18,7 +18,9 @@ fn widget(title: &str) -> Value {
 async fn a_dashboard_is_made_changed_and_removed_and_the_log_tells_of_it() {
     let (collector, _dir) = Collector::fresh().await;
     let token = collector.sign_in().await;
-    let made = send(&collector, &token, "POST", "/api/v1/boards", &json!({ "title": "Vendas & Operações", "widgets": [widget("A")] })).await;
+    let made =
+        send(&collector, &token, "POST", "/api/v1/boards", &json!({ "title": "Vendas & Operações", "widgets": [widget("A")] }))
+            .await;
     assert_eq!(made.status, 201, "{made:?}");
     let board = made.json();
     assert_eq!((&board["slug"], &board["revision"], &board["mine"]), (&json!("vendas-operacoes"), &json!(1), &json!(true)));

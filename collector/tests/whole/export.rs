@@ -67,7 +67,10 @@ async fn series_are_written_in_every_format_and_read_back_as_they_were_sent() {
     let reply = send(&collector, &token, "GET", &ask, &Value::Null).await;
     assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8; header=present");
     let name = &reply.headers["content-disposition"];
-    assert!(name.starts_with("attachment; filename=\"farol-metrics-") && name.ends_with("Z.csv\"") || name.ends_with(".csv\""), "{name}");
+    assert!(
+        name.starts_with("attachment; filename=\"farol-metrics-") && name.ends_with("Z.csv\"") || name.ends_with(".csv\""),
+        "{name}"
+    );
     let csv = String::from_utf8(whole(&reply).0).unwrap();
     assert!(csv.starts_with("time,resource,name,tenant,metric,attributes,unit,value\r\n"), "{csv}");
     let found = rows(&csv);
@@ -78,7 +81,10 @@ async fn series_are_written_in_every_format_and_read_back_as_they_were_sent() {
     let lines = file(&collector, &token, &format!("{ask}&format=ndjson&zone=-03:00")).await;
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert!(lines.lines().count() == 3 && first["time"].as_str().unwrap().ends_with("-03:00"), "{lines}");
-    let wide = format!("/api/v1/export?metric={GAUGE},{COUNTER}&step=1s&from={start}&to={}&layout=wide&decimal=%2C&bom=true", start + 3_000);
+    let wide = format!(
+        "/api/v1/export?metric={GAUGE},{COUNTER}&step=1s&from={start}&to={}&layout=wide&decimal=%2C&bom=true",
+        start + 3_000
+    );
     let wide = file(&collector, &token, &wide).await;
     let mut lines = wide.lines();
     assert_eq!(
@@ -96,7 +102,8 @@ async fn long_history(collector: &Collector) -> i64 {
     for seq in 0..24_i64 {
         let at = |index: i64| seq * 500 + index;
         let value = |index: i64| f64::from(i32::try_from(at(index)).unwrap());
-        let frames: Vec<(i64, f64, f64)> = (0..500).map(|index| (start + at(index) * 1_000, value(index), value(index) * 2.0)).collect();
+        let frames: Vec<(i64, f64, f64)> =
+            (0..500).map(|index| (start + at(index) * 1_000, value(index), value(index) * 2.0)).collect();
         collector.store(&batch("host:a", 1, u64::try_from(seq).unwrap() + 1, &frames)).await;
     }
     start
@@ -108,11 +115,15 @@ async fn a_file_of_many_slices_has_every_sample_once_and_in_order() {
     let start = long_history(&collector).await;
     let token = collector.sign_in().await;
     let to = now_ms();
-    let csv = file(&collector, &token, &format!("/api/v1/export?metric={GAUGE}&aggregate=raw&from={}&to={to}", start - 86_400_000)).await;
+    let csv =
+        file(&collector, &token, &format!("/api/v1/export?metric={GAUGE}&aggregate=raw&from={}&to={to}", start - 86_400_000))
+            .await;
     let values = texts(&rows(&csv), "value");
     assert_eq!(values.len(), 12_000);
     assert!(values.iter().enumerate().all(|(index, value)| *value == index.to_string()));
-    let minutes = file(&collector, &token, &format!("/api/v1/export?metric={COUNTER}&step=1s&aggregate=increase&from={start}&to={to}")).await;
+    let minutes =
+        file(&collector, &token, &format!("/api/v1/export?metric={COUNTER}&step=1s&aggregate=increase&from={start}&to={to}"))
+            .await;
     let grown: f64 = texts(&rows(&minutes), "value").iter().map(|value| value.parse::<f64>().unwrap()).sum();
     assert!((grown - 23_998.0).abs() < 1e-6, "{grown}");
     let size = collector.json(&token, &format!("/api/v1/export/size?metric={GAUGE}&aggregate=raw&from={start}&to={to}")).await;
@@ -134,15 +145,23 @@ async fn a_file_of_many_slices_has_every_sample_once_and_in_order() {
 async fn the_report_of_the_guide_comes_as_a_file_of_figures() {
     let (collector, _dir) = Collector::fresh().await;
     let token = collector.sign_in().await;
-    let sent = |count: usize| (0..count).map(|_| event(now_ms(), "MessageSent", r#"{"message_id":"1","status":"sent"}"#)).collect();
+    let sent =
+        |count: usize| (0..count).map(|_| event(now_ms(), "MessageSent", r#"{"message_id":"1","status":"sent"}"#)).collect();
     // History sees an increase between two values: what is told first is zero.
-    collector.store(&records::batch("host:a", 1, "shop", vec![(now_ms(), Records { events: sent(3), ..Records::default() })])).await;
+    collector
+        .store(&records::batch("host:a", 1, "shop", vec![(now_ms(), Records { events: sent(3), ..Records::default() })]))
+        .await;
     until(&collector, &token, "/api/v1/events", |answer| (answer["derived"]["messages_sent"] == 3.0).then_some(())).await;
-    let body = json!({ "format": "csv", "period": "24h", "metrics": ["messages_sent", "messages_received", "active_conversations"] });
+    let body =
+        json!({ "format": "csv", "period": "24h", "metrics": ["messages_sent", "messages_received", "active_conversations"] });
     let reply = send(&collector, &token, "POST", "/api/v1/dashboard/export", &body).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     let found = rows(&String::from_utf8(whole(&reply).0).unwrap());
-    let total: f64 = found.iter().filter(|row| row["metric"] == "messages_sent").map(|row| row["value"].as_str().unwrap().parse::<f64>().unwrap()).sum();
+    let total: f64 = found
+        .iter()
+        .filter(|row| row["metric"] == "messages_sent")
+        .map(|row| row["value"].as_str().unwrap().parse::<f64>().unwrap())
+        .sum();
     assert!((total - 3.0).abs() < 1e-9, "{found:?}");
     for (body, word) in [
         (json!({ "metrics": ["messages_sent"], "color": "red" }), "color"),
@@ -195,19 +214,22 @@ async fn days_begin_at_local_midnight_and_are_told_against_the_day_before() {
     const HOUR_MS: i64 = 3_600_000;
     // A sample an hour: the number of its hour since the epoch.
     let last = now_ms() / HOUR_MS;
-    let frames: Vec<(i64, f64, f64)> = (last - 40..=last)
-        .map(|hour| (hour * HOUR_MS, f64::from(i32::try_from(hour - last + 100).unwrap()), 0.0))
-        .collect();
+    let frames: Vec<(i64, f64, f64)> =
+        (last - 46..=last).map(|hour| (hour * HOUR_MS, f64::from(i32::try_from(hour - last + 100).unwrap()), 0.0)).collect();
     collector.store(&batch("host:a", 1, 1, &frames)).await;
     let token = collector.sign_in().await;
-    let ask = format!("/api/v1/export?metric={GAUGE}&step=1d&zone=-03:00&compare=previous&aggregate=max&from={}&to={}", (last - 20) * HOUR_MS, (last + 1) * HOUR_MS);
+    let ask = format!(
+        "/api/v1/export?metric={GAUGE}&step=1d&zone=-03:00&compare=previous&aggregate=max&from={}&to={}",
+        (last - 10) * HOUR_MS,
+        (last + 1) * HOUR_MS
+    );
     let found = rows(&file(&collector, &token, &ask).await);
     let local_day = |hour: i64| (hour - 3).div_euclid(24);
     let mut expect = std::collections::BTreeMap::new();
-    for hour in last - 40..=last {
+    for hour in last - 46..=last {
         expect.insert(local_day(hour), f64::from(i32::try_from(hour - last + 100).unwrap()));
     }
-    let first = local_day(last - 20);
+    let first = local_day(last - 10);
     let days: Vec<i64> = expect.keys().copied().filter(|day| *day >= first).collect();
     assert_eq!(found.len(), days.len(), "{found:?}");
     for (row, day) in found.iter().zip(days) {
@@ -227,9 +249,16 @@ async fn records_of_many_pages_come_once_each_newest_first() {
     let now = now_ms();
     for seq in 0..2_i64 {
         let at = |index: i64| now - 60_000 + (seq * 350 + index) * 10;
-        let events = (0..350).map(|index| event(at(index), "OrderPlaced", &format!(r#"{{"n":{},"to":"=1+1"}}"#, seq * 350 + index))).collect();
+        let events = (0..350)
+            .map(|index| event(at(index), "OrderPlaced", &format!(r#"{{"n":{},"to":"=1+1"}}"#, seq * 350 + index)))
+            .collect();
         let checks = (0..350)
-            .map(|index| CheckResult { time_ms: at(index), name: format!("c{index}"), kind: "http".to_owned(), ..CheckResult::default() })
+            .map(|index| CheckResult {
+                time_ms: at(index),
+                name: format!("c{index}"),
+                kind: "http".to_owned(),
+                ..CheckResult::default()
+            })
             .collect();
         let records = Records { events, checks, ..Records::default() };
         collector.store(&records::batch("host:a", u64::try_from(seq).unwrap() + 1, "shop", vec![(now, records)])).await;
@@ -264,7 +293,8 @@ async fn names_that_a_workload_sends_are_no_formulas_in_a_spreadsheet() {
     sent.frames = vec![Frame { time_ms: now_ms() - 1_000, rows: vec![Row(vec![-1.0])], records: Vec::new() }];
     collector.store(&sent).await;
     for layout in ["long", "wide"] {
-        let csv = file(&collector, &token, &format!("/api/v1/export?metric={GAUGE}&aggregate=raw&period=1h&layout={layout}")).await;
+        let csv =
+            file(&collector, &token, &format!("/api/v1/export?metric={GAUGE}&aggregate=raw&period=1h&layout={layout}")).await;
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());
         for row in reader.records() {
             for cell in row.unwrap().iter().filter(|cell| *cell != "-1") {
@@ -298,7 +328,11 @@ async fn people_of_a_tenant_export_what_belongs_to_it_and_nothing_else() {
     let found = rows(&csv);
     assert!(csv.contains("host:acme") && !csv.contains("globex"), "{csv}");
     let sent = |found: &[Value]| -> f64 {
-        found.iter().filter(|row| row["metric"] == "messages_sent").map(|row| row["value"].as_str().unwrap().parse::<f64>().unwrap()).sum()
+        found
+            .iter()
+            .filter(|row| row["metric"] == "messages_sent")
+            .map(|row| row["value"].as_str().unwrap().parse::<f64>().unwrap())
+            .sum()
     };
     assert!((sent(&found) - 1.0).abs() < 1e-9, "of its own events: {csv}");
     let other = rows(&file(&collector, &admin, "/api/v1/export?metric=messages_sent&period=1h&step=1m&tenant_id=globex").await);

@@ -6,6 +6,9 @@ mod harness;
 mod records;
 
 #[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod door;

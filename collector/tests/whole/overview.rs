@@ -85,7 +85,11 @@ async fn a_tenants_figures_are_made_of_its_own_events() {
     let asked = collector.json(&admin, "/api/v1/dashboard/metrics?period=1h&tenant_id=globex").await;
     assert_eq!(asked["metrics"]["messages_sent"]["total"], 5.0, "{asked}");
     let overview = collector.json(&ana, "/api/v1/dashboard/overview").await;
-    assert_eq!((&overview["kpis"]["messages_sent"]["value"], &overview["connections"]), (&json!(2.0), &Value::Null), "{overview}");
+    assert_eq!(
+        (&overview["kpis"]["messages_sent"]["value"], &overview["connections"]),
+        (&json!(2.0), &Value::Null),
+        "{overview}"
+    );
     assert_eq!((&overview["services"], &overview["resources"]), (&json!([]), &json!({})), "the service is everybody's");
     for path in ["/api/v1/dashboard/metrics?tenant_id=globex", "/api/v1/dashboard/overview?tenant_id=globex"] {
         let reply = send(&collector, &ana, "GET", path, &Value::Null).await;

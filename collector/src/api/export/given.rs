@@ -35,7 +35,8 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const STEP_MS_MIN: i64 = 100;
 
 /// Steps when none is named, each for periods up to so long.
-const STEPS: &[(i64, i64)] = &[(HOUR_MS, MINUTE_MS), (DAY_MS, 15 * MINUTE_MS), (7 * DAY_MS, 2 * HOUR_MS), (31 * DAY_MS, 6 * HOUR_MS)];
+const STEPS: &[(i64, i64)] =
+    &[(HOUR_MS, MINUTE_MS), (DAY_MS, 15 * MINUTE_MS), (7 * DAY_MS, 2 * HOUR_MS), (31 * DAY_MS, 6 * HOUR_MS)];
 
 /// Most attributes that series are narrowed by.
 const ATTRIBUTES_MAX: usize = 16;
@@ -45,8 +46,23 @@ const RESOURCES_MAX: usize = 1_000;
 
 /// Parameters of an address.
 const KNOWN: &[&str] = &[
-    "format", "metric", "resource", "attribute", "from", "to", "period", "step", "aggregate", "across", "layout", "decimal", "zone",
-    "tenant_id", "offset", "compare", "bom",
+    "format",
+    "metric",
+    "resource",
+    "attribute",
+    "from",
+    "to",
+    "period",
+    "step",
+    "aggregate",
+    "across",
+    "layout",
+    "decimal",
+    "zone",
+    "tenant_id",
+    "offset",
+    "compare",
+    "bom",
 ];
 
 /// A number or a text.
@@ -157,7 +173,8 @@ impl ExportBody {
         let (from_ms, to_ms) = self.range(app.now_ms())?;
         let aggregate = word("aggregate", self.aggregate.as_deref(), AGGREGATES)?;
         let across = word("across", self.across.as_deref(), ACROSS)?.unwrap_or_default();
-        let layout = word("layout", self.layout.as_deref(), &[("long", Layout::Long), ("wide", Layout::Wide)])?.unwrap_or_default();
+        let layout =
+            word("layout", self.layout.as_deref(), &[("long", Layout::Long), ("wide", Layout::Wide)])?.unwrap_or_default();
         let is_compared = word("compare", self.compare.as_deref(), &[("previous", true), ("none", false)])?.unwrap_or(false);
         let is_raw = aggregate == Some(Aggregate::Raw);
         let step_ms = if is_raw { 0 } else { self.step(to_ms - from_ms)? };
@@ -186,7 +203,10 @@ impl ExportBody {
             return Err(wrong("layout", detail));
         }
         if columns > SERIES_MAX {
-            return Err(wrong("resource", format!("matches {columns} series, the limit is {SERIES_MAX}: name fewer metrics or resources")));
+            return Err(wrong(
+                "resource",
+                format!("matches {columns} series, the limit is {SERIES_MAX}: name fewer metrics or resources"),
+            ));
         }
         Ok(wanted)
     }
@@ -219,7 +239,8 @@ impl ExportBody {
     pub(super) fn range(&self, now_ms: i64) -> Result<(i64, i64), Problem> {
         let instant = |name: &str, given: Option<&NumberOrText>| {
             let Some(text) = given.map(NumberOrText::text) else { return Ok(None) };
-            let fault = || wrong(name, format!("'{text}' is not a time: write 2026-11-21T07:00:00Z or milliseconds since the epoch"));
+            let fault =
+                || wrong(name, format!("'{text}' is not a time: write 2026-11-21T07:00:00Z or milliseconds since the epoch"));
             instant::parse(&text).map(Some).ok_or_else(fault)
         };
         let (from, to) = (instant("from", self.from.as_ref())?, instant("to", self.to.as_ref())?);
@@ -365,7 +386,9 @@ fn word<T: Copy>(name: &str, given: Option<&str>, words: &[(&str, T)]) -> Result
 fn span_ms(name: &str, text: &str) -> Result<i64, Problem> {
     let ms = match text.trim().parse::<i64>() {
         Ok(ms) => ms,
-        Err(_) => Span::parse(text).map_err(|fault| wrong(name, fault)).map(|span| i64::try_from(span.ms()).unwrap_or(i64::MAX))?,
+        Err(_) => {
+            Span::parse(text).map_err(|fault| wrong(name, fault)).map(|span| i64::try_from(span.ms()).unwrap_or(i64::MAX))?
+        }
     };
     if (1..=i64::MAX / 4).contains(&ms) { Ok(ms) } else { Err(wrong(name, "must be longer than nothing")) }
 }

@@ -7,21 +7,23 @@ use super::super::{
 use crate::export::size;
 
 const FORMAT: Parameter = optional("format", "`csv` (when absent), `json` or `ndjson`.");
-const METRIC: Parameter = required("metric", "Names of up to 64 metrics or figures such as `messages_sent`, separated by commas.");
+const METRIC: Parameter =
+    required("metric", "Names of up to 64 metrics or figures such as `messages_sent`, separated by commas.");
 const RESOURCE: Parameter = optional("resource", "Numbers or keys of resources, separated by commas; all when absent.");
 const ATTRIBUTE: Parameter = optional("attribute", "`key=value` that series must have; may be given several times.");
 const FROM: Parameter = optional("from", "Start, RFC 3339 or milliseconds since the epoch.");
 const TO: Parameter = optional("to", "End, RFC 3339 or milliseconds since the epoch; now when absent.");
-const PERIOD: Parameter = optional("period", "How far back from `to`: `1h`, `24h`, `7d`, `30d`; `24h` when neither this nor `from` is given.");
+const PERIOD: Parameter =
+    optional("period", "How far back from `to`: `1h`, `24h`, `7d`, `30d`; `24h` when neither this nor `from` is given.");
 const STEP: Parameter = optional("step", "Length of a step: `15m`, `1d`, or milliseconds; chosen by the period when absent.");
 const AGGREGATE: Parameter = optional(
     "aggregate",
     "How the samples of a step become a point: mean, min, max, sum, last, count, rate, increase; `raw` for samples as they were taken; rate for counters and mean for gauges when absent.",
 );
 const ACROSS: Parameter = optional("across", "How series become one: none, sum, mean, max.");
-const LAYOUT: Parameter =
-    optional("layout", "`long`: a row a point (when absent); `wide`: a row an instant, a column a series.");
-const DECIMAL: Parameter = optional("decimal", "Decimal sign in CSV: `.` (when absent), or `,`, with which cells are separated by `;`.");
+const LAYOUT: Parameter = optional("layout", "`long`: a row a point (when absent); `wide`: a row an instant, a column a series.");
+const DECIMAL: Parameter =
+    optional("decimal", "Decimal sign in CSV: `.` (when absent), or `,`, with which cells are separated by `;`.");
 const ZONE: Parameter = optional("zone", "Offset from UTC in which times are told and days begin: `-03:00`; UTC when absent.");
 const OFFSET: Parameter = optional("offset", "By how many minutes local time is ahead of UTC, -840 to 840; 0 when absent.");
 const TENANT: Parameter = optional("tenant_id", "Only what belongs to this tenant.");
@@ -30,7 +32,8 @@ const COMPARE: Parameter =
 const BOM: Parameter = optional("bom", "`true` begins CSV with the mark by which Excel knows UTF-8.");
 
 const OF_SERIES: &[Parameter] = &[
-    FORMAT, METRIC, RESOURCE, ATTRIBUTE, FROM, TO, PERIOD, STEP, AGGREGATE, ACROSS, LAYOUT, DECIMAL, ZONE, OFFSET, TENANT, COMPARE, BOM,
+    FORMAT, METRIC, RESOURCE, ATTRIBUTE, FROM, TO, PERIOD, STEP, AGGREGATE, ACROSS, LAYOUT, DECIMAL, ZONE, OFFSET, TENANT,
+    COMPARE, BOM,
 ];
 
 const OF_RECORDS: &[Parameter] = &[

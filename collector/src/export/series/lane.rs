@@ -153,14 +153,7 @@ fn of_series(wanted: &Wanted, group: &[&SeriesInfo], (aggregate, across): (Aggre
     let interval_ms = resources.iter().map(|id| named(wanted, *id).interval_ms).min().unwrap_or(0);
     let first_ms = resources.iter().map(|id| named(wanted, *id).first_seen_ms).min().unwrap_or(range.0);
     let last_ms = group.iter().map(|series| series.last_seen_ms).max().unwrap_or(range.1);
-    let query = Query {
-        metric: metric.to_string(),
-        resources,
-        attributes: common(group),
-        aggregate,
-        across,
-        ..Query::default()
-    };
+    let query = Query { metric: metric.to_string(), resources, attributes: common(group), aggregate, across, ..Query::default() };
     Lane {
         labels,
         weight: group.len(),
@@ -179,12 +172,8 @@ fn common(group: &[&SeriesInfo]) -> Vec<(String, String)> {
 fn of_figure(wanted: &Wanted, figure: &'static Figure, range: (i64, i64)) -> Lane {
     let known = wanted.scope.store.resources();
     let first_ms = known.iter().map(|info| info.first_seen_ms).min().unwrap_or(range.1);
-    let label = Label {
-        resource: of_all(wanted),
-        metric: figure.name.into(),
-        attributes: Arc::new([]),
-        unit: figure.unit.into(),
-    };
+    let label =
+        Label { resource: of_all(wanted), metric: figure.name.into(), attributes: Arc::new([]), unit: figure.unit.into() };
     Lane {
         labels: vec![label],
         weight: known.len().clamp(1, SLICE_POINTS_MAX / 16),

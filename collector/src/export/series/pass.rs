@@ -88,7 +88,11 @@ impl Pass {
             }
             self.read()?;
         }
-        if self.is_wide { self.write_wide(sheet, out) } else { self.write_long(sheet, out) }
+        if self.is_wide {
+            self.write_wide(sheet, out)
+        } else {
+            self.write_long(sheet, out)
+        }
         Ok(!self.read.is_empty() || self.at_ms < self.range.1)
     }
 
@@ -163,7 +167,8 @@ impl Pass {
             }
             let step_ms = self.grid.map_or(0, |grid| grid.step_ms);
             let previous = before.filter(|(before_ms, _)| time_ms - before_ms == step_ms).map(|(_, value)| value);
-            let change = previous.filter(|previous| *previous != 0.0).map(|previous| concise((value - previous) / previous.abs()));
+            let change =
+                previous.filter(|previous| *previous != 0.0).map(|previous| concise((value - previous) / previous.abs()));
             cells[8..].copy_from_slice(&[Cell::number(previous), Cell::number(change)]);
             sheet.row(out, &cells);
         }
