@@ -121,7 +121,7 @@ fn fill(store: &Store, host: i64, hours: i64) -> Outcome<()> {
             frames: (first..first + FRAMES).map(frame).collect(),
         };
         let done = done.clone();
-        store.submit(batch, Box::new(move |outcome| drop(done.send(outcome.is_ok()))));
+        store.submit(batch, Box::new(move |outcome| done.send(outcome.is_ok()).expect("the bench waits for it")));
         if !answered.recv()? {
             return Err("a batch was refused".into());
         }
@@ -169,7 +169,9 @@ async fn measure(name: &str, wanted: Wanted) -> Outcome<()> {
     let (before, began) = (memory("VmRSS:")?, Instant::now());
     let place = Exports::default().begin().ok_or("there is no place")?;
     let (tell, told) = tokio::sync::oneshot::channel();
-    let mut body = stream::body(Series::new(wanted), Turns::default(), place, move |end, rows| drop(tell.send((end, rows))));
+    let mut body = stream::body(Series::new(wanted), Turns::default(), place, move |end, rows| {
+        tell.send((end, rows)).expect("the bench waits for it")
+    });
     let mut bytes = 0_u64;
     while let Some(frame) = body.frame().await {
         bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);

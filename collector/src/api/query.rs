@@ -32,7 +32,8 @@ pub(super) const AGGREGATES: &[(&str, Aggregate)] = &[
     ("raw", Aggregate::Raw),
 ];
 
-pub(super) const ACROSS: &[(&str, Across)] = &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
+pub(super) const ACROSS: &[(&str, Across)] =
+    &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
 
 /// History.
 #[derive(Debug, Serialize, ToSchema)]

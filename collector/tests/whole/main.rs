@@ -11,7 +11,11 @@ mod access;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
@@ -27,18 +31,14 @@ mod live_tenant;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
-mod people;
-#[cfg(test)]
 mod oidc;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod services;
-#[cfg(test)]
-mod boards;
-#[cfg(test)]
-mod export;
-#[cfg(test)]
-mod overview;
 #[cfg(test)]
 mod tls;

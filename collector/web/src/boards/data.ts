@@ -141,7 +141,8 @@ export async function ask(widget: Widget, at: Stretch, signal: AbortSignal, shif
     const rest = metrics.filter((name) => !own.some(({ metric }) => metric === name));
     // The figures are already of every resource together; their steps are coarser than a chart's.
     const step = rest.length === 0 && made ? Math.max(at.step, made.step) : at.step;
-    const pushed = own.filter(({ total }) => total == null).map(({ metric }) => metric);
+    // What is counted is pushed for another stretch of time; what goes up and down is the same everywhere.
+    const pushed = own.map(({ metric }) => metric).filter((name) => made?.metrics[name]?.current != null);
     if (rest.length === 0) return { ...nothing, series: own, step, pushed };
     const resources = numbersOf(config.resources ?? []) ?? [];
     if (resources.length === 0 && (config.resources ?? []).length > 0) {

@@ -17,7 +17,7 @@ export function SystemFigures({ stats }: { stats: Stats | null }) {
   const m = b.value;
   const { cpu = null, ram = null, ram_percent: share = null, queue_size: queue = null } = stats ?? {};
   return (
-    <div class="kpis sys-kpis">
+    <div class="kpis flat sys-kpis">
       <Kpi label={t.value.cpu} value={percent(cpu)} {...(cpu === null ? {} : { unit: '%' })} state={stateOf(cpu)}>
         <Meter ratio={cpu === null ? null : cpu / 100} />
       </Kpi>
