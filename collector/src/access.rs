@@ -40,9 +40,9 @@ pub mod token;
 pub mod totp;
 pub mod view;
 
+pub use extract::{AgentAuth, Credential, Person, SocketPerson};
 pub(crate) use issuer::fetch::is_safe as is_safe_address;
 pub use issuer::{fetch::FetchError, standing::ClaimMap};
-pub use extract::{AgentAuth, Credential, Person, SocketPerson};
 pub use role::Role;
 pub use view::View;
 

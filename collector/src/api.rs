@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 use crate::{
     access::{Access, AgentAuth, Person, Role, View},
     act::Act,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     page,
@@ -42,6 +43,7 @@ use crate::{
 pub mod act;
 pub mod alerts;
 pub mod audit;
+pub mod boards;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -49,12 +51,15 @@ pub mod dashboard;
 pub mod document;
 pub mod errors;
 pub mod events;
+pub mod export;
+pub mod figures;
 pub mod history;
 pub mod integrations;
 pub mod keys;
 pub mod logs;
 pub mod monitoring;
 pub mod named;
+pub mod overview;
 pub mod parameters;
 pub mod query;
 pub mod records;
@@ -96,6 +101,8 @@ pub struct Parts {
     pub access: Access,
     /// What changes other systems.
     pub act: Act,
+    /// Files under way.
+    pub exports: Exports,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// The collector's own agent.
@@ -106,9 +113,44 @@ pub struct Parts {
     pub started_ms: i64,
 }
 
-/// Turns for questions that read history.
+/// Turns for questions that read history. Cheap to clone.
 #[derive(Debug, Clone)]
-struct Turns(Arc<(Semaphore, AtomicUsize)>);
+pub struct Turns(Arc<(Semaphore, AtomicUsize)>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new((Semaphore::new(QUESTIONS_MAX), AtomicUsize::new(0))))
+    }
+}
+
+impl Turns {
+    /// The turns that the router handed to a request.
+    pub(crate) fn of(request: &Request) -> Result<Self, Problem> {
+        request.extensions().get::<Self>().cloned().ok_or_else(Problem::internal)
+    }
+
+    /// Answers a question beside the runtime, when its turn comes.
+    ///
+    /// # Errors
+    /// 503 when too many wait already, and what `answer` says.
+    pub(crate) async fn aside<T, F>(&self, answer: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Problem> + Send + 'static,
+    {
+        let _place = Place::take(&self.0.1)?;
+        self.patiently(answer).await?
+    }
+
+    /// The same for who is not one of many: waits however many wait.
+    ///
+    /// # Errors
+    /// 500 when `work` ended in a panic.
+    pub(crate) async fn patiently<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let _turn = self.0.0.acquire().await.map_err(|_| Problem::internal())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
+    }
+}
 
 impl App {
     /// The state of the routes.
@@ -150,7 +192,7 @@ impl FromRef<App> for Ingest {
 
 /// The whole HTTP surface of the collector.
 pub fn router(app: App) -> Router {
-    let turns = Turns(Arc::new((Semaphore::new(QUESTIONS_MAX), AtomicUsize::new(0))));
+    let turns = Turns::default();
     let mut router = Router::new();
     for route in routes::all() {
         let serve = route.serve;
@@ -222,14 +264,8 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, Problem> + Send + 'static,
 {
-    let turns = request.extensions().get::<Turns>().cloned();
-    async move {
-        let turns = turns.ok_or_else(Problem::internal)?;
-        let (permits, waiting) = &*turns.0;
-        let _place = Place::take(waiting)?;
-        let _turn = permits.acquire().await.map_err(|_| Problem::internal())?;
-        tokio::task::spawn_blocking(answer).await.unwrap_or_else(|_| Err(Problem::internal()))
-    }
+    let turns = Turns::of(request);
+    async move { turns?.aside(answer).await }
 }
 
 /// A place in the queue of questions.

@@ -14,7 +14,7 @@ use crate::{
     clock::SystemClock,
     config::{self, Settings},
     run::RunError,
-    state::{self, StateDb, StateError},
+    state::{self, NewToken, StateDb, StateError},
 };
 
 mod args;
@@ -30,7 +30,7 @@ mod token;
 mod trial;
 mod user;
 
-use args::{Action, Given, TokenAction, UserAction};
+use args::{Action, ApiTokenAction, Given, TokenAction, UserAction};
 
 /// Exit status for a command line that cannot be understood (sysexits `EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -55,6 +55,8 @@ enum CliError {
     Health(#[from] health::HealthError),
     #[error("there is no {file} in {dir}: name the collector's data folder by FAROL_DATA_DIR or --config")]
     NoData { file: &'static str, dir: String },
+    #[error("{name} signs in by {origin}: it has no password here")]
+    NotLocal { name: String, origin: String },
     #[error("getting random numbers from the system")]
     Random(#[source] getrandom::Error),
     #[error("starting the async runtime")]
@@ -114,23 +116,23 @@ fn run(given: &Given, vars: &BTreeMap<String, String>, out: &mut dyn Write) -> R
         Action::Backup { to } => backup::make(&settings()?, to, out)?,
         Action::User(action) => do_user(&settings()?, action, out)?,
         Action::Token(action) => do_token(&settings()?, action, out)?,
+        Action::ApiToken(ApiTokenAction::List) => token::list_api(&open(&settings()?)?, out)?,
+        Action::ApiToken(ApiTokenAction::Revoke { id }) => token::revoke_api(&mut open(&settings()?)?, *id, out)?,
         Action::Serve => serve::serve(settings()?, vars)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn do_user(settings: &Settings, action: &UserAction, out: &mut dyn Write) -> Result<(), CliError> {
-    match action {
-        UserAction::Add { name, role } => user::add(&mut open_or_make(settings)?, name, *role, out),
-        UserAction::Passwd { name } => user::passwd(&mut open(settings)?, name, out),
-        UserAction::List => user::list(&open(settings)?, out),
-    }
+    let mut db = if matches!(action, UserAction::Add { .. }) { open_or_make(settings)? } else { open(settings)? };
+    user::change(&mut db, action, out)
 }
 
 fn do_token(settings: &Settings, action: &TokenAction, out: &mut dyn Write) -> Result<(), CliError> {
     match action {
-        TokenAction::Create { name } => {
-            token::create(&mut open_or_make(settings)?, name, out)?;
+        TokenAction::Create { name, tenant, environment } => {
+            let (tenant, environment) = (tenant.as_deref(), environment.as_deref());
+            token::create(&mut open_or_make(settings)?, &NewToken { name, tenant, environment, created_by: None }, out)?;
             tell(&format!("Kept in {}. It is shown only now.\n", state_path(settings).display()));
             Ok(())
         }

@@ -7,10 +7,12 @@
 pub mod access;
 pub mod act;
 pub mod api;
+pub mod boards;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod csv;
+pub mod export;
 pub mod exposition;
 pub mod health;
 pub mod ingest;

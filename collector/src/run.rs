@@ -21,6 +21,7 @@ use crate::{
     act::{Act, ActInstance},
     api::{self, App, Parts},
     config::Settings,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     pull::{self, Declared, Pull},
@@ -154,7 +155,14 @@ struct Stages {
 }
 
 impl Stages {
-    fn start(settings: &Settings, access: Access, act: Act, store: Store, tls: Option<tls::Tls>, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+    fn start(
+        settings: &Settings,
+        access: Access,
+        act: Act,
+        store: Store,
+        tls: Option<tls::Tls>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RunError> {
         let live = Arc::new(Live::new(&store.resources()));
         let push = Push::new(Arc::clone(&live), store.clone(), access.clone(), Arc::clone(&clock), settings.http.listeners_max);
         let (shown, to_show) = mpsc::channel(feed::QUEUE_MAX);
@@ -188,6 +196,7 @@ impl Stages {
             ingest,
             access,
             act,
+            exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
             tls: tls.clone(),
@@ -205,6 +214,7 @@ impl Stages {
     async fn drain(self, listening: JoinHandle<()>) -> Result<(), RunError> {
         self.push.close();
         self.app.parts().act.close();
+        self.app.parts().exports.close();
         for task in &self.beating {
             task.abort();
         }

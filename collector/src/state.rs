@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 pub mod accounts;
 pub mod audit;
+pub mod boards;
 mod file;
 pub mod identity;
 pub mod live;

@@ -169,7 +169,7 @@ export class Redis extends Program {
 }
 
 /** A port that nobody has. */
-function freePort() {
+export function freePort() {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);

@@ -117,7 +117,7 @@ impl Limiter {
         }
         let count = failures.entry(Fingerprint::of(&account.to_lowercase())).or_default();
         *count = count.saturating_add(1);
-        (*count % TOLD_FAILURES == 0 && (*count / TOLD_FAILURES).is_power_of_two()).then_some(*count)
+        (count.is_multiple_of(TOLD_FAILURES) && (*count / TOLD_FAILURES).is_power_of_two()).then_some(*count)
     }
 
     /// Forgives the attempts of somebody who got in.

@@ -131,7 +131,8 @@ fn client_of(chain: &[Option<IpAddr>], trusted: &[Network]) -> (usize, Option<Ip
 }
 
 fn x_forwarded(headers: &HeaderMap, trusted: &[Network]) -> Option<Said> {
-    let (of, scheme, host) = (list(headers, "x-forwarded-for"), list(headers, "x-forwarded-proto"), list(headers, "x-forwarded-host"));
+    let (of, scheme, host) =
+        (list(headers, "x-forwarded-for"), list(headers, "x-forwarded-proto"), list(headers, "x-forwarded-host"));
     if of.is_empty() && scheme.is_empty() && host.is_empty() {
         return None;
     }
@@ -139,15 +140,19 @@ fn x_forwarded(headers: &HeaderMap, trusted: &[Network]) -> Option<Said> {
     let (hops, address) = client_of(&chain, trusted);
     // A proxy that replaces these instead of adding to them leaves one value for the whole chain.
     let at = |all: &[String]| all.len().checked_sub(1).and_then(|last| all.get(last - hops.min(last)).cloned());
-    Some(Said { address, is_https: at(&scheme).and_then(|word| https(&word)), host: at(&host).and_then(|name| plain_host(&name)) })
+    Some(Said {
+        address,
+        is_https: at(&scheme).and_then(|word| https(&word)),
+        host: at(&host).and_then(|name| plain_host(&name)),
+    })
 }
 
 fn forwarded(headers: &HeaderMap, trusted: &[Network]) -> Option<Said> {
     let all = list(headers, "forwarded");
     let elements: Vec<Vec<(String, String)>> = all.iter().map(|element| pairs(element)).collect();
-    let value = |element: &[(String, String)], name: &str| element.iter().find(|(known, _)| known == name).map(|(_, v)| v.clone());
-    let chain: Vec<Option<IpAddr>> =
-        elements.iter().map(|element| value(element, "for").and_then(|text| node(&text))).collect();
+    let value =
+        |element: &[(String, String)], name: &str| element.iter().find(|(known, _)| known == name).map(|(_, v)| v.clone());
+    let chain: Vec<Option<IpAddr>> = elements.iter().map(|element| value(element, "for").and_then(|text| node(&text))).collect();
     let (hops, address) = client_of(&chain, trusted);
     let element = elements.len().checked_sub(1).and_then(|last| elements.get(last - hops.min(last)))?;
     let is_https = value(element, "proto").and_then(|word| https(&word));

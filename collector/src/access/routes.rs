@@ -119,7 +119,11 @@ impl Word {
 }
 
 pub(crate) async fn state(Shared(access): Shared<Access>) -> Response {
-    let state = SignInState { setup_required: access.setup_required(), version: env!("CARGO_PKG_VERSION"), oidc: access.oidc().offered() };
+    let state = SignInState {
+        setup_required: access.setup_required(),
+        version: env!("CARGO_PKG_VERSION"),
+        oidc: access.oidc().offered(),
+    };
     not_cached(Json(state))
 }
 

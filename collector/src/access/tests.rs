@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{DefaultBodyLimit, FromRef},
     http::{HeaderMap, Request, Response, StatusCode},
-    routing::{get, post},
+    routing::{delete, get, patch, post},
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ use crate::{
     api::route::BODY_BYTES_MAX,
     state::{FILE_NAME, StateDb},
 };
+
+mod people;
+mod second_factor;
 
 const START: i64 = 1_760_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -104,6 +107,19 @@ impl House {
             .route("/api/auth/login", post(routes::login))
             .route("/api/auth/logout", post(routes::logout))
             .route("/api/auth/me", get(routes::me))
+            .route("/api/auth/password", post(routes::own::change_password))
+            .route("/api/auth/sessions", get(routes::own::sessions))
+            .route("/api/auth/sessions/{id}", delete(routes::own::end_session))
+            .route("/api/auth/sessions/end-others", post(routes::own::end_others))
+            .route("/api/auth/second-factor/begin", post(routes::second_factor::begin))
+            .route("/api/auth/second-factor/confirm", post(routes::second_factor::confirm))
+            .route("/api/auth/second-factor/recovery", post(routes::second_factor::recovery))
+            .route("/api/auth/second-factor/disable", post(routes::second_factor::disable))
+            .route("/api/v1/users", get(routes::users::list).post(routes::users::create))
+            .route("/api/v1/users/{username}", patch(routes::users::change).delete(routes::users::delete))
+            .route("/api/v1/users/{username}/sessions", delete(routes::users::end_sessions))
+            .route("/api/v1/api-tokens", get(routes::tokens::api_tokens).post(routes::tokens::create_api_token))
+            .route("/api/v1/api-tokens/{id}", delete(routes::tokens::revoke_api_token))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .route("/change", post(|person: Person| async move { person.username.to_string() }))
             .route("/agent", post(|agent: AgentAuth| async move { agent.name.to_string() }))
@@ -139,13 +155,19 @@ impl House {
     }
 }
 
+/// What a super administrator with a password is told.
+fn me(username: &str) -> Value {
+    json!({"username": username, "role": "super_admin", "tenant": null, "second_factor": false, "credential": "session",
+        "origin": "local", "monitoring": true})
+}
+
 #[tokio::test]
 async fn the_configured_admin_signs_in_and_is_known_by_cookie_and_token() {
     let house = house(settings(Some(PASSWORD))).await;
     assert_eq!(house.steps, FirstSteps::AdminMade);
     let answer = house.login(" Admin ", PASSWORD).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json["user"], json!({"username": "admin", "role": "super_admin", "tenant": null, "monitoring": true}));
+    assert_eq!(answer.json["user"], me("admin"));
     assert_eq!(answer.json["expires_in"], 3_600);
     assert_eq!(answer.headers["cache-control"], "no-store");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
@@ -258,7 +280,7 @@ async fn the_set_up_link_works_once() {
 
     let made = set_up(body(&link, "Ana", PASSWORD)).await;
     assert_eq!(made.status, 200);
-    assert_eq!(made.json["user"], json!({"username": "ana", "role": "super_admin", "tenant": null, "monitoring": true}));
+    assert_eq!(made.json["user"], me("ana"));
     assert_eq!(house.me("cookie", &made.cookie()).await, 200);
     house.pass(MINUTE);
     assert_eq!(set_up(body(&link, "eve", PASSWORD)).await.status, 403);

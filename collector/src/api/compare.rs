@@ -128,7 +128,7 @@ pub(super) async fn compare(app: App, request: Request) -> Result<Response, Prob
 }
 
 /// Minutes that local time is ahead of UTC.
-fn offset(parameters: &Parameters) -> Result<i64, Problem> {
+pub(super) fn offset(parameters: &Parameters) -> Result<i64, Problem> {
     let Some(text) = parameters.text("offset") else { return Ok(0) };
     let minutes = text.trim().parse::<i64>().ok().filter(|minutes| (-14 * 60..=14 * 60).contains(minutes));
     minutes.ok_or_else(|| wrong("offset", format!("'{text}' is not a number of minutes east of UTC, -840 to 840")))

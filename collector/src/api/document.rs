@@ -96,10 +96,6 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             let schema = reference(shape, schemas);
             ("201", json!({ "description": "Made.", "content": { "application/json": { "schema": schema } } }))
         }
-        Answer::File(formats) => {
-            let content: Map<String, Value> = formats.iter().map(|media| ((*media).to_owned(), json!({}))).collect();
-            ("200", json!({ "description": "The file.", "content": content }))
-        }
         Answer::Instanced(shapes) => {
             let description = "How the instance is doing, and beside it what its newest answer told. The common part alone: not \
                                configured, or no answer yet.";
@@ -108,6 +104,10 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         }
         Answer::AnyJson => ("200", json!({ "description": "Done.", "content": { "application/json": {} } })),
         Answer::Media(media) => ("200", json!({ "description": "Done.", "content": { media: {} } })),
+        Answer::File(formats) => {
+            let content: Map<String, Value> = formats.iter().map(|media| ((*media).to_owned(), json!({}))).collect();
+            ("200", json!({ "description": "The file.", "content": content }))
+        }
         Answer::Nothing => ("204", json!({ "description": "Done." })),
         Answer::Redirect => ("302", json!({ "description": "The browser goes on to the address in `Location`." })),
         Answer::Socket => ("101", json!({ "description": "The connection is a WebSocket now." })),

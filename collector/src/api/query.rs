@@ -20,7 +20,7 @@ pub const METRICS_MAX: usize = 16;
 
 const KNOWN: &[&str] = &["metric", "resource", "attribute", "from", "to", "step", "aggregate", "across", "points"];
 
-const AGGREGATES: &[(&str, Aggregate)] = &[
+pub(super) const AGGREGATES: &[(&str, Aggregate)] = &[
     ("mean", Aggregate::Mean),
     ("min", Aggregate::Min),
     ("max", Aggregate::Max),
@@ -32,7 +32,8 @@ const AGGREGATES: &[(&str, Aggregate)] = &[
     ("raw", Aggregate::Raw),
 ];
 
-const ACROSS: &[(&str, Across)] = &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
+pub(super) const ACROSS: &[(&str, Across)] =
+    &[("none", Across::None), ("sum", Across::Sum), ("mean", Across::Mean), ("max", Across::Max)];
 
 /// History.
 #[derive(Debug, Serialize, ToSchema)]

@@ -22,6 +22,8 @@ macro_rules! handle {
 mod access;
 mod act;
 mod applications;
+mod boards;
+mod dashboard;
 mod history;
 mod house;
 mod live;
@@ -29,7 +31,18 @@ mod oidc;
 mod outside;
 
 /// The groups, each a list of rows.
-const GROUPS: &[&[Route]] = &[house::ROWS, history::ROWS, applications::ROWS, outside::ROWS, act::ROWS, live::ROWS, access::ROWS, oidc::ROWS];
+const GROUPS: &[&[Route]] = &[
+    house::ROWS,
+    history::ROWS,
+    applications::ROWS,
+    outside::ROWS,
+    act::ROWS,
+    dashboard::ROWS,
+    boards::ROWS,
+    live::ROWS,
+    access::ROWS,
+    oidc::ROWS,
+];
 
 /// Every address of the collector but the page's files.
 pub fn all() -> impl Iterator<Item = &'static Route> {

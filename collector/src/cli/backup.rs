@@ -16,7 +16,7 @@ use rusqlite::{
 };
 
 use super::{Settings, absolute};
-use crate::state;
+use crate::{access::seal, state};
 
 /// Name of the telemetry's database, as the store knows it.
 const HISTORY: &str = "history.db";
@@ -83,6 +83,13 @@ pub(super) fn make(settings: &Settings, to: &Path, out: &mut dyn Write) -> Resul
         writeln!(out, "{}  {bytes} bytes", to.join(file).display())?;
     }
     writeln!(out, "To restore, start the collector with FAROL_DATA_DIR={}", to.display())?;
+    let key = settings.access.key_file.clone().unwrap_or_else(|| from.join(seal::KEY_FILE));
+    writeln!(
+        out,
+        "Not in the copy: {}, the key of secrets at rest. Keep a copy of it apart; without it, restored accounts \
+         with a second factor sign in by a recovery code.",
+        key.display()
+    )?;
     Ok(())
 }
 

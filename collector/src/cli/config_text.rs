@@ -14,10 +14,16 @@ pub(super) fn show(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     let span = |time: Duration| format!("\"{}\"", Span(time));
     let secret = |secret: &Option<Secret>| secret.as_ref().map_or_else(|| "# not set".to_owned(), |_| "\"***\"".to_owned());
     let Settings { access, retention, http, .. } = settings;
-    let rows: [(&str, String); 15] = [
+    let file = |path: Option<&std::path::PathBuf>| {
+        path.map_or_else(|| "# not set".to_owned(), |path| text(&absolute(path).display().to_string()))
+    };
+    let tls = settings.transport.tls.as_ref();
+    let rows: [(&str, String); 17] = [
         ("listen", text(&settings.listen.to_string())),
         ("data_dir", text(&absolute(&settings.data_dir).display().to_string())),
         ("public_url", settings.public_url.as_deref().map_or_else(|| "# not set".to_owned(), text)),
+        ("tls.certificate", file(tls.map(|tls| &tls.certificate))),
+        ("tls.key", file(tls.map(|tls| &tls.key))),
         ("self", settings.self_watch.to_string()),
         ("log", text(&settings.log)),
         ("access.admin_password", secret(&access.admin_password)),
@@ -33,6 +39,15 @@ pub(super) fn show(settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     ];
     for (key, value) in rows {
         writeln!(out, "{key} = {value}")?;
+    }
+    if !settings.transport.trusted_proxies.is_empty() {
+        writeln!(out, "trusted_proxies: {} addresses and networks", settings.transport.trusted_proxies.len())?;
+    }
+    for issuer in &access.issuers {
+        writeln!(out, "[[issuer]] \"{}\" {}", issuer.name, issuer.issuer)?;
+    }
+    for provider in &access.oidc {
+        writeln!(out, "[[oidc]] \"{}\" {}", provider.name, provider.issuer_text)?;
     }
     for declared in &settings.pull {
         writeln!(out, "[[{}]] \"{}\" each {}", declared.kind.name, declared.given.name, Span(declared.given.interval))?;

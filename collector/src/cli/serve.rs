@@ -46,6 +46,7 @@ struct Welcome {
     /// The program as it was called, with the variable without which it would look into another folder.
     command: String,
     agent_token: bool,
+    is_tls: bool,
 }
 
 impl Welcome {
@@ -54,11 +55,17 @@ impl Welcome {
         let data_dir = absolute(&settings.data_dir).display().to_string();
         let by_default = settings.data_dir == Path::new("./farol-data");
         let command = if by_default { program } else { format!("FAROL_DATA_DIR={data_dir} {program}") };
-        Self { public_url: settings.public_url.clone(), data_dir, command, agent_token: settings.access.agent_token.is_some() }
+        Self {
+            public_url: settings.public_url.clone(),
+            data_dir,
+            command,
+            agent_token: settings.access.agent_token.is_some(),
+            is_tls: settings.transport.tls.is_some(),
+        }
     }
 
     fn text(&self, address: SocketAddr, steps: &FirstSteps) -> String {
-        let local = format!("http://{}", reachable(address));
+        let local = format!("{}://{}", if self.is_tls { "https" } else { "http" }, reachable(address));
         let url = self.public_url.as_deref().unwrap_or(&local);
         let sign_in = match steps {
             FirstSteps::SignIn => "with your account".to_owned(),
@@ -92,6 +99,7 @@ mod tests {
             data_dir: "/data".to_owned(),
             command: "farol-collector".to_owned(),
             agent_token: false,
+            is_tls: public_url.is_none() && matches!(steps, FirstSteps::SignIn),
         };
         welcome.text("0.0.0.0:8650".parse().unwrap(), steps)
     }
@@ -108,5 +116,11 @@ mod tests {
         for steps in [FirstSteps::SignIn, FirstSteps::AdminMade] {
             assert!(!text(None, &steps).contains("setup"));
         }
+    }
+
+    #[test]
+    fn with_tls_the_address_says_so() {
+        assert!(text(None, &FirstSteps::SignIn).contains("Page       https://127.0.0.1:8650/\n"));
+        assert!(text(None, &FirstSteps::AdminMade).contains("Page       http://127.0.0.1:8650/\n"));
     }
 }

@@ -59,8 +59,53 @@ fn users_are_listed_with_their_roles() {
     let mut db = StateDb::open(&shell.data().join(state::FILE_NAME)).unwrap();
     db.add_user("ana", "secret hash", Role::SuperAdmin, 1_760_000_000_000).unwrap();
     let list = shell.run("user list").unwrap();
-    assert!(list.contains("ana   super_admin  2025-10-09 08:53:20 UTC") && !list.contains("secret hash"), "{list}");
+    assert!(
+        list.contains("ana   super_admin  -") && list.contains("2025-10-09 08:53:20 UTC") && !list.contains("secret hash"),
+        "{list}"
+    );
     assert!(shell.run("user passwd bob").unwrap_err().contains("no user called bob"));
+}
+
+#[test]
+fn accounts_are_changed_from_the_command_line_and_the_last_super_administrator_stays() {
+    let shell = Shell::new();
+    let path = shell.data().join(state::FILE_NAME);
+    let mut db = StateDb::open(&path).unwrap();
+    db.add_user("ana", "hash", Role::SuperAdmin, 5).unwrap();
+    for line in ["user role ana viewer", "user disable ana", "user tenant ana acme", "user delete ana"] {
+        assert!(shell.run(line).unwrap_err().contains("last super administrator"), "{line}");
+    }
+    db.add_user("bob", "hash", Role::Viewer, 5).unwrap();
+    db.open_session("bob", &state::Fingerprint([1; 32]), 5, i64::MAX).unwrap();
+    assert!(shell.run("user role bob operator").unwrap().contains("bob has the role operator and ended its sign-ins"));
+    shell.run("user tenant bob acme").unwrap();
+    shell.run("user reset-second-factor bob").unwrap();
+    shell.run("user disable bob").unwrap();
+    let bob = db.user("bob").unwrap().unwrap();
+    assert_eq!((bob.role, bob.tenant.as_deref(), bob.is_disabled), (Role::Operator, Some("acme"), true));
+    shell.run("user enable bob").unwrap();
+    shell.run("user tenant bob --none").unwrap();
+    assert_eq!(db.user("bob").unwrap().unwrap().tenant, None);
+    shell.run("user delete bob").unwrap();
+    let lines = db.audit(20, &state::AuditFilter::default()).unwrap();
+    assert_eq!(lines.len(), 7);
+    assert!(lines.iter().all(|line| line.start.username == "(command line)" && line.start.target == "bob"));
+}
+
+#[test]
+fn a_token_may_be_of_one_tenant_and_environment() {
+    let shell = Shell::new();
+    shell.run("token create web --tenant acme --environment production").unwrap();
+    let list = shell.run("token list").unwrap();
+    assert!(list.contains("web   acme    production"), "{list}");
+    let mut db = StateDb::open(&shell.data().join(state::FILE_NAME)).unwrap();
+    db.add_user("ana", "hash", Role::Admin, 5).unwrap();
+    let new = state::NewApiToken { name: "ci", owner: "ana", role: Role::Viewer, tenant: None, expires_ms: 9 };
+    db.make_api_token(&new, &state::Fingerprint([1; 32]), 5).unwrap();
+    let list = shell.run("api-token list").unwrap();
+    assert!(list.contains("ci    ana    viewer"), "{list}");
+    assert!(shell.run("api-token revoke 1").unwrap().contains("(ci) of ana"));
+    assert!(shell.run("api-token revoke 1").unwrap_err().contains("no token in force"));
 }
 
 #[test]
@@ -75,6 +120,7 @@ fn a_backup_is_whole_private_and_never_overwrites() {
     // The history is open for writing, as a running collector has it.
     let said = shell.run(&format!("backup {}", to.display())).unwrap();
     assert!(said.contains("history.db") && said.contains("FAROL_DATA_DIR="), "{said}");
+    assert!(said.contains("Not in the copy") && said.contains("state.key") && !to.join("state.key").exists(), "{said}");
     history.execute_batch("INSERT INTO x VALUES (43)").unwrap();
     let copied = rusqlite::Connection::open(to.join("history.db")).unwrap();
     assert_eq!(copied.query_row("SELECT sum(y) FROM x", [], |row| row.get::<_, i64>(0)).unwrap(), 42);

@@ -234,13 +234,17 @@ fn issuer(mut table: Table, vars: &dyn Vars) -> Result<IssuerSettings, String> {
         (Some(url), None, None) => KeySource::Url(address("jwks_url", &url)?),
         (None, Some(path), None) => KeySource::File(path),
         (None, None, Some(secret)) if secret.reveal().len() < SECRET_BYTES_MIN => {
-            return Err(format!("secret has fewer than {SECRET_BYTES_MIN} bytes, which can be guessed: make one with `openssl rand -hex 32`"));
+            return Err(format!(
+                "secret has fewer than {SECRET_BYTES_MIN} bytes, which can be guessed: make one with `openssl rand -hex 32`"
+            ));
         }
         (None, None, Some(secret)) => KeySource::Secret(secret),
         _ => return Err("give one of jwks_url, jwks_file, secret, secret_file, secret_env".to_owned()),
     };
     if written.audience.0.is_empty() {
-        return Err("audience is missing: write what the tokens' `aud` says, so that a token for another service is refused".to_owned());
+        return Err(
+            "audience is missing: write what the tokens' `aud` says, so that a token for another service is refused".to_owned()
+        );
     }
     let claims = claims(Mapped {
         role_claim: written.role_claim,
@@ -333,7 +337,8 @@ fn text(key: &str, written: &str) -> Result<String, String> {
 
 fn address(key: &str, written: &str) -> Result<Url, String> {
     let url: Option<Url> = written.parse().ok();
-    url.filter(is_safe_address).ok_or_else(|| format!("{key} must begin with https:// (http:// only for this machine itself) and hold no credentials"))
+    url.filter(is_safe_address)
+        .ok_or_else(|| format!("{key} must begin with https:// (http:// only for this machine itself) and hold no credentials"))
 }
 
 #[cfg(test)]

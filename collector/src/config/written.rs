@@ -9,8 +9,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::{access::Role, self_watch::checks};
 
 use super::{
-    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span, Uri,
-    Transport, Vars,
+    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
+    Transport, Uri, Vars,
     access::{self, Listed, WrittenTls},
     read_file,
 };
@@ -313,6 +313,10 @@ impl Access {
         let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
         if let Some(Err(message)) = agent_token.as_ref().map(|t| usable_token(t.reveal())) {
             faults.add("access.agent_token", message);
+        }
+        let is_path = |path: &PathBuf| path.to_str().is_some_and(|text| !text.is_empty() && !text.chars().any(char::is_control));
+        if self.key_file.as_ref().is_some_and(|path| !is_path(path)) {
+            faults.add("access.key_file", "is no path of a file".to_owned());
         }
         AccessSettings {
             admin_password: admin_password.map(|p| Secret::new(p.reveal())),

@@ -24,6 +24,7 @@ mod tests;
 mod view;
 
 use encryption::Mode;
+pub(crate) use encryption::to_anyone;
 use session::Session;
 use statement::Statistics;
 pub use view::{PostgresDatabase, PostgresReplication, PostgresServer, PostgresState, PostgresTable};

@@ -139,7 +139,8 @@ impl Alerts {
             }
             let owned = owners.get(&line.id);
             let before = watched.in_force.remove(&line.id).unwrap_or_default();
-            let after = changes(line, before, now_ms, &mut |severity, one| news.push(of_light(line.id, owned, severity, one, now_ms)));
+            let after =
+                changes(line, before, now_ms, &mut |severity, one| news.push(of_light(line.id, owned, severity, one, now_ms)));
             if !after.is_empty() {
                 watched.in_force.insert(line.id, after);
             }
@@ -276,7 +277,12 @@ impl Alert {
             detail: text("detail"),
             since: event.time_ms,
             timestamp: event.time_ms,
-            data: AlertData { rule_name: text("rule_name").unwrap_or_else(|| rule_id.clone()), current_value, threshold, severity },
+            data: AlertData {
+                rule_name: text("rule_name").unwrap_or_else(|| rule_id.clone()),
+                current_value,
+                threshold,
+                severity,
+            },
             rule_id,
         }
     }
@@ -431,7 +437,8 @@ mod tests {
 
     #[test]
     fn what_applications_raise_is_told_as_far_as_they_say() {
-        let event = |payload: &str| Event { time_ms: 7, kind: SYSTEM_ALERT.to_owned(), tenant: None, payload: payload.to_owned() };
+        let event =
+            |payload: &str| Event { time_ms: 7, kind: SYSTEM_ALERT.to_owned(), tenant: None, payload: payload.to_owned() };
         let whole = r#"{"rule_id":"queue","condition":"depth","threshold":10,"current_value":12.5,"severity":"critical"}"#;
         let alert = Alert::of_event(3, None, &event(whole));
         assert_eq!((alert.rule_id.as_str(), alert.threshold, alert.current_value), ("queue", Some(10.0), Some(12.5)));

@@ -62,7 +62,10 @@ enum End {
 }
 
 /// The two ways of a socket.
-pub(super) trait Socket: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send {}
+pub(super) trait Socket:
+    Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send
+{
+}
 
 impl<S: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Unpin + Send> Socket for S {}
 
@@ -75,8 +78,10 @@ struct Connection<S> {
     rate: Rate,
     /// Until when records wait for the first subscription; unset once it came.
     held_until: Option<Instant>,
-    /// What is subscribed now.
+    /// What is subscribed now, and what became of it.
     wanted: Wanted,
+    rooms: Vec<Room>,
+    view: View,
     /// What snapshots told, and until when that matters.
     echoes: Option<(Instant, HashMap<u64, u32>)>,
     /// Bytes that were given to the socket since it was flushed.
@@ -87,8 +92,19 @@ struct Connection<S> {
 pub(super) async fn serve<S: Socket>(socket: S, seat: Seat, person: Option<Person>, fixed: Option<Room>) {
     let now = Instant::now();
     let rate = Rate::new(now);
-    let (wanted, echoes) = (Wanted::default(), None);
-    let mut connection = Connection { socket, seat, fixed, heard_at: now, rate, held_until: None, wanted, echoes, given: 0 };
+    let mut connection = Connection {
+        socket,
+        seat,
+        fixed,
+        heard_at: now,
+        rate,
+        held_until: None,
+        wanted: Wanted::default(),
+        rooms: Vec::new(),
+        view: View::Whole,
+        echoes: None,
+        given: 0,
+    };
     let end = match connection.sign_in(person).await {
         Ok(person) => connection.talk(&person).await,
         Err(end) => end,
@@ -130,9 +146,8 @@ impl<S: Socket> Connection<S> {
             return End::Close(code::POLICY, "this account is bound to another tenant");
         }
         self.held_until = Some(Instant::now() + SUBSCRIBE_WITHIN);
-        if let Err(end) = self.subscribe(person, Wanted::default()).await {
-            return end;
-        }
+        // What is wrong with the room of the address is told when the listener asks for something: until then nobody listens to that.
+        drop(self.subscribe(person, Wanted::default()));
         let mut closing = self.seat.push.0.closing.subscribe();
         let mut heartbeat = heartbeat();
         let mailbox = Arc::clone(&self.seat.mailbox);
@@ -169,59 +184,64 @@ impl<S: Socket> Connection<S> {
 
     /// Takes what a listener asks for, and tells it what it gets.
     async fn subscribed(&mut self, person: &Person, wanted: Wanted) -> Result<(), End> {
-        let is_first = self.held_until.take().is_some();
-        let after = wanted.after.filter(|_| is_first);
-        let is_late = wanted.after.is_some() && !is_first;
-        if is_late {
-            self.complain("after belongs into the first Subscription of a connection, at its beginning: this one missed nothing").await?;
-        } else if !is_first {
+        let was_held = self.held_until.take().is_some();
+        let has_heard = !was_held && !super::lock(&self.seat.mailbox.waiting).interest.is_empty();
+        if has_heard {
             // What waits is told as it was asked for.
             self.deliver().await?;
         }
-        let stream = wanted.stream.clone();
-        if !self.subscribe(person, wanted).await? {
-            return Ok(());
-        }
-        if let Some(after) = after {
-            let inner = &self.seat.push.0;
-            let is_held = {
-                let mut waiting = super::lock(&self.seat.mailbox.waiting);
-                let rings = inner.rings();
-                let is_held = stream.is_none_or(|stream| stream == rings.stream()) && rings.holds(after, &waiting.interest);
-                waiting.heard = if is_held { after } else { rings.newest() };
-                is_held
-            };
-            if !is_held {
-                self.catch_up().await?;
-            }
-        }
-        self.deliver().await
-    }
-
-    /// Makes these the rooms. Answers whether they are.
-    async fn subscribe(&mut self, person: &Person, wanted: Wanted) -> Result<bool, End> {
-        let view = match self.view(person, wanted.tenant_id.as_deref()) {
-            Ok(view) => view,
-            Err(fault) => return self.complain(&fault).await.map(|()| false),
+        let (after, stream) = (wanted.after, wanted.stream.clone());
+        let faults = match self.subscribe(person, wanted) {
+            Ok(faults) => faults,
+            Err(fault) => return self.complain(&fault).await,
         };
-        let (rooms, faults) = self.rooms(person, &view, &wanted.rooms);
-        let types = wanted.event_types.iter().filter(|kind| kind.len() <= TYPE_BYTES_MAX);
-        let types: Vec<Box<str>> = types.map(|kind| kind.as_str().into()).collect();
-        let push = &self.seat.push;
-        let now_ms = push.0.clock.now_ms();
-        let (topics, interest) = meaning(&rooms, &view, types);
-        let (stream, newest) = push.0.position();
-        let told = message::subscribed(&rooms, &view, &interest.event_types, (&stream, newest), now_ms);
-        self.seat.listen(&topics, interest);
-        self.wanted = wanted;
-        // Before anybody asked there is nobody to tell.
-        if self.held_until.is_none() {
-            self.send(Message::Text(told)).await?;
+        let is_held = match after {
+            Some(after) if !has_heard => self.go_on(after, stream.as_deref()),
+            _ => true,
+        };
+        self.send(Message::Text(self.told())).await?;
+        if after.is_some() && has_heard {
+            self.complain("after belongs into the first Subscription of a connection: this one has missed nothing").await?;
         }
         for fault in faults {
             self.complain(&fault).await?;
         }
-        Ok(true)
+        if !is_held {
+            self.catch_up().await?;
+        }
+        self.deliver().await
+    }
+
+    /// Lets records go on after the one that the listener saw last. Answers whether all since then are held.
+    fn go_on(&self, after: u64, stream: Option<&str>) -> bool {
+        let mut waiting = super::lock(&self.seat.mailbox.waiting);
+        let rings = self.seat.push.0.rings();
+        let is_held = stream.is_none_or(|stream| stream == rings.stream()) && rings.holds(after, &waiting.interest);
+        waiting.heard = if is_held { after } else { rings.newest() };
+        is_held
+    }
+
+    /// Makes these the rooms. Answers what is wrong with some of them.
+    fn subscribe(&mut self, person: &Person, wanted: Wanted) -> Result<Vec<String>, String> {
+        let view = self.view(person, wanted.tenant_id.as_deref())?;
+        let (rooms, faults) = self.rooms(person, &view, &wanted.rooms);
+        let types = wanted.event_types.iter().filter(|kind| kind.len() <= TYPE_BYTES_MAX);
+        let types: Vec<Box<str>> = types.map(|kind| kind.as_str().into()).collect();
+        let (topics, interest) = meaning(&rooms, &view, types);
+        self.seat.listen(&topics, interest);
+        (self.wanted, self.rooms, self.view) = (wanted, rooms, view);
+        Ok(faults)
+    }
+
+    /// What the listener is told from now on, and the number of the record after which it goes on.
+    fn told(&self) -> Utf8Bytes {
+        let inner = &self.seat.push.0;
+        let heard = {
+            let waiting = super::lock(&self.seat.mailbox.waiting);
+            if waiting.interest.is_empty() { inner.newest_record() } else { waiting.heard }
+        };
+        let (stream, _) = inner.position();
+        message::subscribed(&self.rooms, &self.view, &self.wanted.event_types, (&stream, heard), inner.clock.now_ms())
     }
 
     /// What the listener sees: its own part, narrowed by the address and by what it asks for.
@@ -374,15 +394,14 @@ impl<S: Socket> Connection<S> {
 
     /// Leaves the rooms of resources that have come to another tenant.
     async fn look_again(&mut self, person: &Person) -> Result<(), End> {
-        let Ok(view) = self.view(person, self.wanted.tenant_id.as_deref()) else { return Ok(()) };
-        if view == View::Whole {
+        let is_lost = |room: &Room| matches!(room, Room::Resource(id) if !self.sees(&self.view, *id));
+        if !self.rooms.iter().any(is_lost) {
             return Ok(());
         }
-        let names = self.wanted.rooms.iter().filter_map(|name| Room::parse(name)).chain(self.fixed.clone());
-        let is_lost = |room: &Room| matches!(room, Room::Resource(id) if !self.sees(&view, *id));
-        if names.filter(is_lost).count() > 0 {
-            let wanted = self.wanted.clone();
-            self.subscribe(person, wanted).await?;
+        let wanted = self.wanted.clone();
+        let faults = self.subscribe(person, wanted).unwrap_or_default();
+        for fault in faults {
+            self.complain(&fault).await?;
         }
         Ok(())
     }
@@ -445,3 +464,6 @@ fn heartbeat() -> Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,14 @@ pub async fn deliver(push: Push, services: Inlet, mut queue: mpsc::Receiver<Show
             continue;
         };
         if push.show(&shown) && due.is_none() {
-            due = Some(told.map_or_else(Instant::now, |told| (told + push.turn()).max(Instant::now())));
+            let (now, next) = (Instant::now(), told.map(|told| told + push.turn()));
+            if next.is_none_or(|next| next <= now) {
+                // At once: a timer is no finer than a millisecond.
+                push.wake_followers();
+                told = Some(now);
+            } else {
+                due = next;
+            }
         }
         services.offer(&shown.committed, shown.arrival);
     }

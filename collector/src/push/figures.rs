@@ -28,7 +28,7 @@ use crate::{
     live::{Line, Live, status::Status},
     number::concise,
     pull::{Pull, uptimerobot},
-    service::{Services, derived},
+    service::{Services, derived, window::Figures as RequestFigures},
 };
 
 /// Over how long events are counted, in milliseconds: a day.
@@ -105,7 +105,6 @@ impl Counted {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a computation took is no matter of the wall clock")]
 fn monotonic() -> Instant {
     Instant::now()
 }
@@ -122,7 +121,7 @@ fn count(view: &View, moment: &Moment<'_>) -> Named {
         View::Tenant(_) => {
             let kinds: Vec<String> = FOLDED.iter().map(|kind| (*kind).to_owned()).collect();
             let found = events(store, &kinds, (from_ms, to_ms), view, &moment.owners, TENANT_EVENTS_MAX);
-            found.map(|found| of_tenant(found, moment.now_ms)).map_err(|error| farol_shared::report::chain(&error).to_string())
+            found.map(|found| of_tenant(&found, moment.now_ms)).map_err(|error| farol_shared::report::chain(&error).to_string())
         }
     };
     counted.unwrap_or_else(|error| {
@@ -131,7 +130,7 @@ fn count(view: &View, moment: &Moment<'_>) -> Named {
     })
 }
 
-fn of_tenant(found: Vec<(ResourceId, Event)>, now_ms: i64) -> Named {
+fn of_tenant(found: &[(ResourceId, Event)], now_ms: i64) -> Named {
     if found.len() >= TENANT_EVENTS_MAX {
         return Named::new();
     }
@@ -196,7 +195,7 @@ impl Moment<'_> {
         // No resource at all would mean every resource.
         let is_any = *view == View::Whole || !resources.is_empty();
         let services = &self.sources.services;
-        let window = is_any.then(|| services.figures(resources, self.now_ms)).unwrap_or_default();
+        let window = if is_any { services.figures(resources, self.now_ms) } else { RequestFigures::default() };
         let rate = is_any.then(|| services.rate(resources, self.now_ms)).flatten();
         told.insert("requests_per_sec".to_owned(), number(rate));
         told.insert("error_rate".to_owned(), number(window.error_ratio().map(|ratio| ratio * 100.0)));
@@ -224,8 +223,7 @@ impl Moment<'_> {
     /// The figures of one service, as the payload of its room's message.
     pub(super) fn of_service(&self, name: &str, view: &View) -> Map<String, Value> {
         let is_it = |id: ResourceId| self.owners.get(&id).is_some_and(|owned| owned.service.as_deref() == Some(name));
-        let lines: Vec<&Line> =
-            self.lines.iter().filter(|line| is_it(line.id) && sees(view, &self.owners, line.id)).collect();
+        let lines: Vec<&Line> = self.lines.iter().filter(|line| is_it(line.id) && sees(view, &self.owners, line.id)).collect();
         let resources: Vec<ResourceId> = lines.iter().map(|line| line.id).collect();
         let mut told = Map::new();
         told.insert("room".to_owned(), json!(Room::Service(name.into()).to_string()));
@@ -234,9 +232,10 @@ impl Moment<'_> {
         told.insert("status".to_owned(), json!(lines.iter().filter(|line| !line.ended).map(|line| line.status).max()));
         // Bound to these: an empty list must not mean the whole house.
         self.requests(&View::Tenant("".into()), &resources, &mut told);
-        for (field, of) in [("cpu_usage", (|line| line.latest.cpu_ratio) as fn(&Line) -> Option<f64>), ("memory_usage", |line| {
-            line.latest.memory_ratio
-        })] {
+        for (field, of) in [
+            ("cpu_usage", (|line| line.latest.cpu_ratio) as fn(&Line) -> Option<f64>),
+            ("memory_usage", |line| line.latest.memory_ratio),
+        ] {
             let values: Vec<f64> = lines.iter().filter_map(|line| of(line)).collect();
             told.insert(field.to_owned(), number(mean(&values).map(|ratio| ratio * 100.0)));
         }
@@ -296,6 +295,14 @@ fn uptime(pull: &Pull, live: &Live, view: &View, now_ms: i64) -> Option<String> 
             worst = Some(worst.map_or(value, |known| known.min(value)));
         }
     });
-    let word = |state: f64| if state >= 1.0 { "ONLINE" } else if state > 0.0 { "DEGRADED" } else { "OFFLINE" };
+    let word = |state: f64| {
+        if state >= 1.0 {
+            "ONLINE"
+        } else if state > 0.0 {
+            "DEGRADED"
+        } else {
+            "OFFLINE"
+        }
+    };
     worst.map(|state| word(state).to_owned())
 }

@@ -46,7 +46,9 @@ const EVENT_TYPES_MAX: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InboundError {
     /// Not JSON, or not the envelope.
-    #[error("a message must be a JSON object with message_type and payload; rooms and event_types are lists of texts, after is a number")]
+    #[error(
+        "a message must be a JSON object with message_type and payload; rooms and event_types are lists of texts, after is a number"
+    )]
     Malformed(#[source] serde_json::Error),
     /// A kind of message that nobody knows.
     #[error("message_type must be Auth, Subscription or Heartbeat")]
@@ -164,7 +166,13 @@ pub(super) fn system(line: Option<&Line>, panel: &Panel) -> serde_json::Value {
 }
 
 /// Says what a listener is told from now on, and the number of the newest record there is.
-pub(super) fn subscribed(rooms: &[super::Room], view: &View, event_types: &[Box<str>], (stream, id): (&str, u64), now_ms: i64) -> Utf8Bytes {
+pub(super) fn subscribed(
+    rooms: &[super::Room],
+    view: &View,
+    event_types: &[String],
+    (stream, id): (&str, u64),
+    now_ms: i64,
+) -> Utf8Bytes {
     let rooms: Vec<String> = rooms.iter().map(super::Room::to_string).collect();
     let payload = serde_json::json!({ "rooms": rooms, "event_types": event_types, "tenant_id": view.tenant(), "stream": stream });
     numbered("Subscribed", id, payload, now_ms)
@@ -197,7 +205,13 @@ mod tests {
         let wanted = Wanted { rooms: vec!["overview".to_owned()], ..Wanted::default() };
         assert_eq!(parse(rooms).unwrap(), Inbound::Subscription(wanted.clone()));
         let all = r#"{"message_type":"Subscription","payload":{"rooms":["overview"],"event_types":["A"],"tenant_id":"t","after":7,"stream":"s"}}"#;
-        let wanted = Wanted { event_types: vec!["A".to_owned()], tenant_id: Some("t".to_owned()), after: Some(7), stream: Some("s".to_owned()), ..wanted };
+        let wanted = Wanted {
+            event_types: vec!["A".to_owned()],
+            tenant_id: Some("t".to_owned()),
+            after: Some(7),
+            stream: Some("s".to_owned()),
+            ..wanted
+        };
         assert_eq!(parse(all).unwrap(), Inbound::Subscription(wanted));
         assert_eq!(parse(r#"{"message_type":"Heartbeat","payload":{},"timestamp":1}"#).unwrap(), Inbound::Heartbeat);
         assert_eq!(parse(r#"{"message_type":"Heartbeat"}"#).unwrap(), Inbound::Heartbeat);

@@ -254,11 +254,10 @@ impl Entry {
 
 fn envelope(entry: &Entry, room: &Room, stream: &str) -> String {
     let room = serde_json::Value::String(room.to_string());
-    let body = entry.body.strip_prefix('{').filter(|rest| rest.len() > 1).map_or_else(|| "}".to_owned(), |rest| format!(",{rest}"));
+    let body =
+        entry.body.strip_prefix('{').filter(|rest| rest.len() > 1).map_or_else(|| "}".to_owned(), |rest| format!(",{rest}"));
     let (kind, id, time_ms) = (entry.kind.message_type(), entry.id, entry.time_ms);
-    format!(
-        r#"{{"message_type":"{kind}","id":{id},"stream":"{stream}","payload":{{"room":{room}{body},"timestamp":{time_ms}}}"#
-    )
+    format!(r#"{{"message_type":"{kind}","id":{id},"stream":"{stream}","payload":{{"room":{room}{body},"timestamp":{time_ms}}}"#)
 }
 
 #[cfg(test)]

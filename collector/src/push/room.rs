@@ -135,13 +135,9 @@ impl Room {
             Self::Checks => kind == Kind::Check,
             Self::Alerts => kind == Kind::Alert,
             Self::Overview | Self::Resource(_) | Self::System | Self::Status => false,
-            Self::Events
-            | Self::EventsOf(_)
-            | Self::Dashboard
-            | Self::Conversations
-            | Self::Campaigns
-            | Self::Erp
-            | Self::Ai => kind == Kind::Event,
+            Self::Events | Self::EventsOf(_) | Self::Dashboard | Self::Conversations | Self::Campaigns | Self::Erp | Self::Ai => {
+                kind == Kind::Event
+            }
         }
     }
 
@@ -316,7 +312,8 @@ mod tests {
             assert_eq!(Room::parse(name).unwrap().to_string(), name);
         }
         let long = format!("service:{}", "x".repeat(limit::VALUE_BYTES_MAX + 1));
-        let none = ["", "resource:", "resource:x", "resource:-1", "resource:4294967296", "Overview", "tenant:", "event:", "event"];
+        let none =
+            ["", "resource:", "resource:x", "resource:-1", "resource:4294967296", "Overview", "tenant:", "event:", "event"];
         for name in none.into_iter().chain(["events:x", "service:", &long]) {
             assert_eq!(Room::parse(name), None, "{name}");
         }
@@ -363,8 +360,9 @@ mod tests {
         let rooms = |names: &[&str]| names.iter().map(|name| Room::parse(name).unwrap()).collect::<Vec<_>>();
         let topics = |names: &[&str]| meaning(&rooms(names), &View::Whole, Vec::new()).0;
         let all = Topic::Figures(Room::Dashboard, Figures::ALL, View::Whole);
-        assert_eq!(topics(&["dashboard", "conversations", "alerts"]), [all.clone()]);
-        assert_eq!(topics(&["conversations", "dashboard"]), [all]);
+        for rooms in [&["dashboard", "conversations", "alerts"][..], &["conversations", "dashboard"]] {
+            assert_eq!(topics(rooms), std::slice::from_ref(&all));
+        }
         let both = Figures::ERP.with(Figures::AI);
         assert_eq!(topics(&["erp", "ai"]), [Topic::Figures(Room::Erp, both, View::Whole)]);
         let of_tenant = topics(&["dashboard", "tenant:acme"]);

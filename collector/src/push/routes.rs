@@ -32,7 +32,12 @@ pub(crate) async fn plain(State(push): State<Push>, person: SocketPerson, upgrad
 }
 
 /// The address of a room that has no more to its name, such as `/ws/alerts`.
-pub(crate) async fn room(State(push): State<Push>, uri: Uri, person: SocketPerson, upgrade: Upgrade) -> Result<Response, Problem> {
+pub(crate) async fn room(
+    State(push): State<Push>,
+    uri: Uri,
+    person: SocketPerson,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
     let name = uri.path().rsplit('/').next().unwrap_or_default();
     let room = Room::parse(name).ok_or_else(|| Problem::not_found("there is no such room"))?;
     open(&push, person, upgrade, Some(room))
@@ -93,7 +98,8 @@ fn refuse(push: &Push, person: &Person, fixed: Option<&Room>) -> Result<(), Prob
         Some(Room::System) => {
             person.require(push.0.access.monitoring_role())?;
             if person.view != View::Whole {
-                return Err(Problem::forbidden("this is about the whole house; this account is bound to a tenant").code("bound_to_tenant"));
+                return Err(Problem::forbidden("this is about the whole house; this account is bound to a tenant")
+                    .code("bound_to_tenant"));
             }
         }
         Some(Room::Tenant(tenant)) if !person.view.sees(Some(tenant)) => {

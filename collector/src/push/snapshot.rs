@@ -6,15 +6,16 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use farol_store::{LogQuery, QueryError};
 use farol_shared::record::Level;
+use farol_store::{LogQuery, QueryError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::{
-    Push, RECORDS_SHOWN, lock, message,
+    Push, RECORDS_SHOWN,
     alerts::{KEPT_FOR_MS, events, ranges},
+    lock, message,
     owners::{All, sees},
     records::Told,
     ring::{Kind, Record, mark},
@@ -82,7 +83,9 @@ impl Push {
     pub(super) async fn snapshot(&self, of: Of) -> Option<Snapshot> {
         let _turn = self.0.snapshots.turns.acquire().await.ok()?;
         let now_ms = self.0.clock.now_ms();
-        if let Some(known) = lock(&self.0.snapshots.made).get(&of).filter(|known| now_ms.abs_diff(known.made_ms) <= SERVES_FOR_MS.unsigned_abs()) {
+        if let Some(known) =
+            lock(&self.0.snapshots.made).get(&of).filter(|known| now_ms.abs_diff(known.made_ms) <= SERVES_FOR_MS.unsigned_abs())
+        {
             return Some(known.clone());
         }
         let (push, wanted) = (self.clone(), of.clone());
@@ -176,7 +179,7 @@ fn types(of: &Of) -> Option<Vec<String>> {
     if of.event_types.is_empty() {
         return Some(of_room);
     }
-    let is_of_room = |kind: &&Box<str>| of_room.is_empty() || of_room.iter().any(|known| **known == ***kind);
-    let both: Vec<String> = of.event_types.iter().filter(is_of_room).map(|kind| kind.to_string()).collect();
+    let is_of_room = |kind: &str| of_room.is_empty() || of_room.iter().any(|known| known == kind);
+    let both: Vec<String> = of.event_types.iter().filter(|kind| is_of_room(kind)).map(|kind| kind.to_string()).collect();
     (!both.is_empty()).then_some(both)
 }

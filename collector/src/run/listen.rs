@@ -221,6 +221,23 @@ fn secure_cookies(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::tls::tests::Files;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_begins_a_handshake_and_says_no_more_is_let_go() {
+        let files = Files::new();
+        let front = Front::new(Some(Tls::open(files.settings()).unwrap()), &[], false);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_go_on, closing) = watch::channel(false);
+        for said in [&b""[..], &[HANDSHAKE], &[HANDSHAKE, 3, 1, 2, 0, 1]] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(said).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            // The clock of this test stands still but where everybody waits: without a bound this would never end.
+            welcome(stream, peer, front.clone(), Router::new(), closing.clone()).await;
+            assert_eq!(front.handshakes.available_permits(), HANDSHAKES_MAX);
+        }
+    }
 
     #[test]
     fn the_answer_in_plain_http_is_as_long_as_it_says() {
@@ -239,7 +256,10 @@ mod tests {
             let cookies: Vec<_> = headers.get_all(header::SET_COOKIE).iter().map(|c| c.to_str().unwrap().to_owned()).collect();
             (cookies, headers.contains_key(header::STRICT_TRANSPORT_SECURITY))
         };
-        assert_eq!(answer(true), (vec!["a=1; Path=/; Secure".into(), "b=2; Secure; Path=/".into(), "secure=3; Secure".into()], true));
+        assert_eq!(
+            answer(true),
+            (vec!["a=1; Path=/; Secure".into(), "b=2; Secure; Path=/".into(), "secure=3; Secure".into()], true)
+        );
         assert_eq!(answer(false), (vec!["a=1; Path=/".into(), "b=2; Secure; Path=/".into(), "secure=3".into()], false));
     }
 }

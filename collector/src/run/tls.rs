@@ -224,4 +224,4 @@ fn warn_if_open_to_all(key: &Path) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

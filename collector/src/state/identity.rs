@@ -54,7 +54,13 @@ impl StateDb {
                        WHERE i.issuer = ?1 AND i.subject = ?2";
         let found = writing.query_row(columns, (&who.issuer, &who.subject), |row| {
             let disabled: Option<i64> = row.get(4)?;
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, Option<String>>(3)?, disabled))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, Option<String>>(3)?,
+                disabled,
+            ))
         });
         let known = match found.optional()? {
             Some((_, _, _, _, Some(_))) => return Ok(None),
@@ -83,7 +89,8 @@ fn insert(writing: &Connection, who: &Identity, now_ms: i64) -> Result<String, S
         let row = (&name, NO_PASSWORD, who.role.as_str(), now_ms, who.tenant.as_deref(), &who.origin);
         if writing.execute(add, row)? == 1 {
             let id = writing.last_insert_rowid();
-            writing.execute("INSERT INTO identity (issuer, subject, user) VALUES (?1, ?2, ?3)", (&who.issuer, &who.subject, id))?;
+            writing
+                .execute("INSERT INTO identity (issuer, subject, user) VALUES (?1, ?2, ?3)", (&who.issuer, &who.subject, id))?;
             return Ok(name);
         }
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Fingerprint, StateDb, StateError, USERS_MAX, bounded};
+use super::{Fingerprint, StateDb, StateError, USERS_MAX, boards, bounded};
 use crate::access::Role;
 
 /// Setting under which the fingerprint of the set-up link stands.
@@ -228,6 +228,7 @@ impl StateDb {
             return Err(StateError::NoUser(name));
         }
         still_kept(&writing, keepers)?;
+        boards::leave(&writing, &name)?;
         writing.commit()
     }
 

@@ -18,7 +18,9 @@ async fn every_route_of_the_table_is_served_and_documented() {
         let method = &word.to_ascii_uppercase();
         assert!(document["paths"][route.path][word].is_object(), "{} is not documented", route.path);
         let reply = collector.ask(method, &route.path.replace("{id}", "1"), &[], b"").await;
-        assert!(reply.status != 404 && reply.status != 405, "{} is not served: {reply:?}", route.path);
+        // What is asked for may not be there; the route is.
+        let is_unknown = reply.status == 404 && reply.text().contains("no such route");
+        assert!(!is_unknown && reply.status != 405, "{} is not served: {reply:?}", route.path);
     }
     collector.stop().await;
 }

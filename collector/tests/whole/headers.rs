@@ -8,7 +8,14 @@ use crate::harness::{Collector, PASSWORD, settings};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_says_what_a_browser_may_do_with_it() {
     let (collector, _dir) = Collector::fresh().await;
-    for (path, status) in [("/", 200), ("/health", 200), ("/api/auth/state", 200), ("/api/v1/resources", 401), ("/nowhere.js", 404), ("/api/x", 404)] {
+    for (path, status) in [
+        ("/", 200),
+        ("/health", 200),
+        ("/api/auth/state", 200),
+        ("/api/v1/resources", 401),
+        ("/nowhere.js", 404),
+        ("/api/x", 404),
+    ] {
         let reply = collector.ask("GET", path, &[], b"").await;
         // A collector that was built without its page has none to show.
         assert!(reply.status == status || (path == "/" && reply.status == 404), "{path}: {}", reply.status);
@@ -109,7 +116,11 @@ async fn behind_a_trusted_proxy_each_client_counts_by_itself() {
     for _ in 0..5 {
         assert_eq!(fail(&collector, &[("x-forwarded-for", "6.6.6.6, 192.0.2.1")]).await, 401);
     }
-    assert_eq!(fail(&collector, &[("x-forwarded-for", "7.7.7.7, 192.0.2.1")]).await, 429, "what stands left is the client's own word");
+    assert_eq!(
+        fail(&collector, &[("x-forwarded-for", "7.7.7.7, 192.0.2.1")]).await,
+        429,
+        "what stands left is the client's own word"
+    );
     assert_eq!(fail(&collector, &[("x-forwarded-for", "192.0.2.2")]).await, 401);
 
     let body = serde_json::json!({ "username": "admin", "password": PASSWORD }).to_string();

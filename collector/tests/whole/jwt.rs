@@ -62,10 +62,16 @@ async fn the_products_own_super_admin_opens_the_house_and_its_clerk_only_a_part(
     let collector = Collector::start(with_issuer(&dir)).await;
     let owner = good(&json!({}));
     let me = collector.json(&owner, "/api/auth/me").await;
-    assert_eq!((me["username"].as_str(), me["role"].as_str(), me["monitoring"].as_bool()), (Some("shop:7"), Some("super_admin"), Some(true)));
+    assert_eq!(
+        (me["username"].as_str(), me["role"].as_str(), me["monitoring"].as_bool()),
+        (Some("shop:7"), Some("super_admin"), Some(true))
+    );
     let clerk = good(&json!({"role": "clerk", "tenant_id": "acme"}));
     let me = collector.json(&clerk, "/api/auth/me").await;
-    assert_eq!((me["role"].as_str(), me["tenant"].as_str(), me["monitoring"].as_bool()), (Some("viewer"), Some("acme"), Some(false)));
+    assert_eq!(
+        (me["role"].as_str(), me["tenant"].as_str(), me["monitoring"].as_bool()),
+        (Some("viewer"), Some("acme"), Some(false))
+    );
     assert_eq!(status(&collector, "/api/v1/audit", &clerk).await, 403);
     for (what, wrong) in [
         ("no tenant", good(&json!({"role": "clerk"}))),
@@ -76,7 +82,7 @@ async fn the_products_own_super_admin_opens_the_house_and_its_clerk_only_a_part(
         ("another algorithm", token(&json!({"alg": "HS384"}), &json!({}))),
         ("critical", token(&json!({"alg": "HS256", "crit": ["x"], "x": 1}), &json!({}))),
         ("huge", good(&json!({"filling": "x".repeat(9_000)}))),
-        ("cut", owner[..owner.len() - 2].to_owned()),
+        ("cut", owner.strip_suffix(|_: char| true).unwrap().to_owned()),
     ] {
         assert_eq!(status(&collector, "/api/auth/me", &wrong).await, 401, "{what}");
     }

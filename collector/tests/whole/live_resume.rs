@@ -112,7 +112,8 @@ async fn after_a_restart_the_newest_of_history_comes_and_then_what_is_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_are_there_for_every_room_of_records() {
     let (collector, _dir) = Collector::fresh().await;
-    tell(&collector, 1, "shop", &[("A", "{}"), ("MessageSent", r#"{"status":"sent"}"#), ("SystemAlert", r#"{"rule_id":"r"}"#)]).await;
+    tell(&collector, 1, "shop", &[("A", "{}"), ("MessageSent", r#"{"status":"sent"}"#), ("SystemAlert", r#"{"rule_id":"r"}"#)])
+        .await;
     for (room, records) in [
         ("events", 3),
         ("event:A", 1),

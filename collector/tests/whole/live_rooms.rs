@@ -92,9 +92,7 @@ async fn the_older_guides_client_gets_figures_events_and_alerts() {
 async fn types_of_events_and_rooms_change_whenever_the_listener_wants() {
     let (collector, _dir) = Collector::fresh().await;
     let mut browser = Browser::signed_in(&collector, "/api/monitoring/ws").await;
-    let subscribe = |rooms: &[&str], types: &[&str]| {
-        json!({ "message_type": "Subscription", "payload": { "rooms": rooms, "event_types": types } })
-    };
+    let subscribe = |rooms: &[&str], types: &[&str]| json!({ "message_type": "Subscription", "payload": { "rooms": rooms, "event_types": types } });
     browser.say(&subscribe(&["events"], &["B"])).await;
     assert_eq!(next_of(&mut browser, "Subscribed").await["payload"]["event_types"], json!(["B"]));
     tell(&collector, 1, "shop", &[("A", "{}"), ("B", r#"{"n":1}"#)]).await;
@@ -122,7 +120,10 @@ async fn the_room_of_a_service_tells_of_that_service() {
     tell(&collector, 1, "other", &[("A", r#"{"of":"other"}"#)]).await;
     tell(&collector, 3, "shop", &[("A", r#"{"of":"shop"}"#)]).await;
     let event = next_of(&mut browser, "Event").await;
-    assert_eq!((&event["payload"]["event"]["payload"]["of"], &event["payload"]["room"]), (&json!("shop"), &json!("service:shop")));
+    assert_eq!(
+        (&event["payload"]["event"]["payload"]["of"], &event["payload"]["room"]),
+        (&json!("shop"), &json!("service:shop"))
+    );
     let rate = |message: &Value| message["payload"]["requests_per_sec"].as_f64().filter(|rate| *rate > 0.0);
     browser.until(rate).await;
     collector.stop().await;

@@ -57,7 +57,12 @@ async fn host(collector: &Collector, tenant: &str, seq: u64) {
     told.frames[0].records = vec![Records {
         checks: vec![CheckResult { time_ms: now, name: format!("check of {tenant}"), ..CheckResult::default() }],
         logs: vec![LogRecord { time_ms: now, level: Level::Error, message: format!("log of {tenant}"), ..LogRecord::default() }],
-        events: vec![Event { time_ms: now, kind: "MessageSent".to_owned(), tenant: None, payload: r#"{"status":"sent"}"#.to_owned() }],
+        events: vec![Event {
+            time_ms: now,
+            kind: "MessageSent".to_owned(),
+            tenant: None,
+            payload: r#"{"status":"sent"}"#.to_owned(),
+        }],
         ..Records::default()
     }];
     told.taken += 3;
@@ -79,8 +84,20 @@ async fn shared(collector: &Collector, seq: u64) {
 }
 
 const EVERY_ROOM: &[&str] = &[
-    "overview", "status", "events", "event:MessageSent", "checks", "logs", "dashboard", "conversations", "campaigns", "erp", "ai",
-    "alerts", "service:shared", "tenant:acme",
+    "overview",
+    "status",
+    "events",
+    "event:MessageSent",
+    "checks",
+    "logs",
+    "dashboard",
+    "conversations",
+    "campaigns",
+    "erp",
+    "ai",
+    "alerts",
+    "service:shared",
+    "tenant:acme",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +154,7 @@ async fn a_bound_listener_gets_no_place_where_others_are() {
         let error = next_of(&mut browser, "Error").await;
         if room.starts_with("resource") {
             // Not even that it exists.
-            assert_eq!(error["payload"]["detail"], format!("there is no resource {}", &room[9..]));
+            assert_eq!(error["payload"]["detail"], format!("there is no resource {}", room.trim_start_matches("resource:")));
         }
     }
     browser.say(&json!({ "message_type": "Subscription", "payload": { "rooms": ["events"], "tenant_id": "globex" } })).await;

@@ -6,9 +6,16 @@ mod harness;
 mod records;
 
 #[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod api;
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
 mod door;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
@@ -24,9 +31,11 @@ mod live_tenant;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
-mod people;
-#[cfg(test)]
 mod oidc;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]

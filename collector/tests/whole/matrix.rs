@@ -49,7 +49,7 @@ async fn callers(collector: &Collector, admin: &str) -> Vec<Caller> {
 
 /// A path with something in its places that cannot be there.
 fn path_of(route: &Route) -> String {
-    let mut path = route.path.to_owned();
+    let mut path = route.path.replace("/tenant/{id}", "/tenant/acme");
     for (place, with) in
         [("{id}", "999999"), ("{slug}", "no-such"), ("{username}", "nobody"), ("{name}", "none"), ("{kind}", "events")]
     {
@@ -260,7 +260,8 @@ async fn nothing_of_another_tenant_comes_out_of_any_question() {
         let whole = send(&collector, &admin, "GET", &path, &Value::Null).await;
         assert!(whole.status < 500, "{path}: {whole:?}");
         let reply = send(&collector, &own, "GET", &path, &Value::Null).await;
-        assert_eq!(reply.status, whole.status, "{path}: {reply:?}");
+        // What is not seen is as if it were not there.
+        assert!(reply.status == whole.status || matches!(reply.status, 400 | 404), "{path}: {reply:?}");
         let text = reply.text();
         // The question itself may come back in an answer.
         if reply.status == 200 && text.contains(OTHERS) {

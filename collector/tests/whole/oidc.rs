@@ -49,7 +49,13 @@ async fn a_provider_that_does_not_answer_sends_the_browser_back_to_the_page() {
         assert_eq!(reply.headers["location"], format!("/monitor/#/sign-in?fault={fault}"), "{path}");
         assert_eq!(reply.headers["cache-control"], "no-store", "{path}");
     }
-    for path in ["/api/auth/oidc/other", "/api/auth/oidc/other/callback", "/api/auth/oidc/HOUSE"] {
+    for path in [
+        "/api/auth/oidc/other",
+        "/api/auth/oidc/other/callback",
+        "/api/auth/oidc/HOUSE",
+        "/api/auth/oidc/%ff",
+        "/api/auth/oidc/%ff/callback",
+    ] {
         assert_eq!(collector.ask("GET", path, &[], b"").await.status, 404, "{path}");
     }
     collector.stop().await;

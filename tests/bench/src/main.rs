@@ -10,6 +10,7 @@ mod proxy;
 mod query;
 mod remote_write;
 mod reported;
+mod sockets;
 mod storage;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -26,6 +27,7 @@ query      --target HOST:PORT --name TEXT --path PATH --count N [--password P]
 storage    --dir DIR [--peer HOST:PORT --pid PID]
 reported   --socket PATH --statsd HOST:PORT --rate N --seconds S
 footprint  --seconds S --name NAME --pid PID
+sockets    --target HOST:PORT --pid PID --name TEXT --listeners N --a-minute N --seconds S [--token T --password P] [--deflate 1]
 upstream   --listen HOST:PORT
 proxy      --direct HOST:PORT --agent HOST:PORT --agent-pid PID [--nginx HOST:PORT --nginx-pid PID] --rate N --connections N --seconds S
 ";
@@ -75,6 +77,7 @@ fn main() -> Result<()> {
         "footprint" => {
             footprint::run(&[(text("name")?, u32::try_from(number("pid")?)?)], Duration::from_secs(number("seconds")?))
         }
+        "sockets" => runtime.block_on(sockets::run(sockets_load(&options)?)),
         "upstream" => proxy::upstream(&text("listen")?),
         "proxy" => {
             let mut ways = vec![proxy::Way { name: "direct".to_owned(), target: text("direct")?, pid: None }];
@@ -91,6 +94,21 @@ fn main() -> Result<()> {
         }
         _ => bail!("unknown command '{command}'\n\n{HELP}"),
     }
+}
+
+fn sockets_load(options: &BTreeMap<String, String>) -> Result<sockets::Load> {
+    let text = |name: &str| options.get(name).cloned().with_context(|| format!("--{name} is missing\n\n{HELP}"));
+    let number = |name: &str| -> Result<u64> { text(name)?.parse().with_context(|| format!("--{name} is not a number")) };
+    Ok(sockets::Load {
+        name: text("name")?,
+        target: text("target")?,
+        pid: u32::try_from(number("pid")?)?,
+        listeners: number("listeners")?,
+        a_minute: number("a-minute")?,
+        run: Duration::from_secs(number("seconds")?),
+        access: options.get("token").cloned().zip(options.get("password").cloned()),
+        is_compressed: options.contains_key("deflate"),
+    })
 }
 
 fn arguments() -> Result<(String, BTreeMap<String, String>)> {

@@ -7,7 +7,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Form, Query, State},
+    body::Bytes,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -180,7 +181,10 @@ async fn authorize(State(provider): State<Provider>, Query(asked): Query<BTreeMa
     (StatusCode::FOUND, [(header::LOCATION, back)]).into_response()
 }
 
-async fn token(State(provider): State<Provider>, headers: HeaderMap, Form(sent): Form<BTreeMap<String, String>>) -> Response {
+async fn token(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Response {
+    // A form is written as a query is.
+    let uri = format!("http://x/?{}", String::from_utf8_lossy(&body)).parse().unwrap();
+    let Query(sent) = Query::<BTreeMap<String, String>>::try_from_uri(&uri).unwrap();
     let refuse = |what: &str| {
         let said = json!({ "error": what, "error_description": format!("refused, s3cr3t: {sent:?}") });
         (StatusCode::BAD_REQUEST, Json(said)).into_response()

@@ -131,7 +131,9 @@ mod tests {
         let map = ClaimMap { tenant_claim: None, ..map() };
         check(&map, &json!({"role": "operator"}), Ok((Role::Operator, None)));
         check(&map, &json!({"role": ["viewer", "admin", "cook"]}), Ok((Role::Admin, None)));
-        for nothing in [json!({}), json!({"role": "root"}), json!({"role": 7}), json!({"role": {"admin": true}}), json!({"role": []})] {
+        for nothing in
+            [json!({}), json!({"role": "root"}), json!({"role": 7}), json!({"role": {"admin": true}}), json!({"role": []})]
+        {
             check(&map, &nothing, Err(Refusal::NoRole));
         }
         let lenient = ClaimMap { default_role: Some(Role::Viewer), ..map };
@@ -153,7 +155,13 @@ mod tests {
         check(&map(), &json!({"role": "viewer", "tenant_id": 42}), Ok((Role::Viewer, Some("42"))));
         check(&map(), &json!({"role": "super_admin"}), Ok((Role::SuperAdmin, None)));
         check(&map(), &json!({"role": "super_admin", "tenant_id": "acme"}), Ok((Role::SuperAdmin, Some("acme"))));
-        for wrong in [json!({}), json!({"tenant_id": null}), json!({"tenant_id": ""}), json!({"tenant_id": ["acme"]}), json!({"tenant_id": "a\nb"})] {
+        for wrong in [
+            json!({}),
+            json!({"tenant_id": null}),
+            json!({"tenant_id": ""}),
+            json!({"tenant_id": ["acme"]}),
+            json!({"tenant_id": "a\nb"}),
+        ] {
             let mut said = wrong;
             said["role"] = json!("admin");
             check(&map(), &said, Err(Refusal::NoTenant));

@@ -45,7 +45,8 @@ impl<'t> Compact<'t> {
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Form);
         let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Form)?;
         let algorithm = Algorithm::parse(&header.alg).ok_or(TokenError::Algorithm)?;
-        let is_access_token = |typ: &str| ["jwt", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known));
+        let is_access_token =
+            |typ: &str| ["jwt", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known));
         // A token made for another purpose (a logout, a proof) must not open the door.
         let is_usual = header.typ.as_deref().is_none_or(is_access_token);
         let is_short = header.kid.as_ref().is_none_or(|kid| kid.len() <= KID_BYTES_MAX);

@@ -51,7 +51,8 @@ fn a_token_of_ours_with_another_key_algorithm_or_content_is_refused() {
     let old = token(&json!({"alg": "HS256", "typ": "JWT"}), &payload, |signed| secret_sign(&[7; 32], signed));
     let confused = token(&json!({"alg": "HS256", "typ": "JWT"}), &payload, |signed| secret_sign(&public, signed));
     let same_kid = signer.published()["keys"][0]["kid"].clone();
-    let downgraded = token(&json!({"alg": "HS256", "typ": "JWT", "kid": same_kid}), &payload, |signed| secret_sign(&public, signed));
+    let downgraded =
+        token(&json!({"alg": "HS256", "typ": "JWT", "kid": same_kid}), &payload, |signed| secret_sign(&public, signed));
     for forged in [
         format!("{none}.{}.", parts[1]),
         format!("{none}.{}.{}", parts[1], parts[2]),
@@ -89,7 +90,9 @@ fn each_algorithm_is_checked_with_its_own_kind_of_key() {
     ] {
         assert_eq!(verify(&signed, &keys).unwrap().text("sub"), Some("ana"), "{alg}");
         // The same signature under another algorithm's name, or another key's.
-        for other in ["RS256", "ES256", "EdDSA", "HS256", "none", "RS512", "PS256", "ES384", "", "rs256"].into_iter().filter(|o| *o != alg) {
+        for other in
+            ["RS256", "ES256", "EdDSA", "HS256", "none", "RS512", "PS256", "ES384", "", "rs256"].into_iter().filter(|o| *o != alg)
+        {
             let parts: Vec<&str> = signed.split('.').collect();
             let header = URL_SAFE_NO_PAD.encode(json!({"alg": other, "kid": kid}).to_string());
             assert!(verify(&format!("{header}.{}.{}", parts[1], parts[2]), &keys).is_err(), "{alg} as {other}");
@@ -153,10 +156,18 @@ fn a_header_that_asks_for_something_else_is_refused() {
         header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         verify(&token(&header, &json!({}), |signed| ed.sign(signed)), &keys)
     };
-    for fine in [json!({}), json!({"typ": "JWT"}), json!({"typ": "at+jwt"}), json!({"cty": "x", "jku": "https://evil.example/keys"})] {
+    for fine in
+        [json!({}), json!({"typ": "JWT"}), json!({"typ": "at+jwt"}), json!({"cty": "x", "jku": "https://evil.example/keys"})]
+    {
         assert!(with(fine.clone()).is_ok(), "{fine}");
     }
-    for wrong in [json!({"crit": ["exp"]}), json!({"crit": ["b64"], "b64": false}), json!({"crit": []}), json!({"typ": "logout+jwt"}), json!({"kid": "x".repeat(300)})] {
+    for wrong in [
+        json!({"crit": ["exp"]}),
+        json!({"crit": ["b64"], "b64": false}),
+        json!({"crit": []}),
+        json!({"typ": "logout+jwt"}),
+        json!({"kid": "x".repeat(300)}),
+    ] {
         assert_eq!(with(wrong.clone()), Err(TokenError::Header), "{wrong}");
     }
     // A key that comes with the token is not asked.
@@ -226,9 +237,20 @@ fn times_are_kept_to_the_second_with_a_minute_for_clocks_that_are_ahead() {
 #[test]
 fn the_audience_is_a_text_or_a_list_of_texts() {
     let ours = ["farol".to_owned(), "farol-api".to_owned()];
-    let check = |aud: serde_json::Value| Claims::read(json!({ "aud": aud }).to_string().as_bytes()).unwrap().check_audience(&ours).is_ok();
+    let check = |aud: serde_json::Value| {
+        Claims::read(json!({ "aud": aud }).to_string().as_bytes()).unwrap().check_audience(&ours).is_ok()
+    };
     assert!(check(json!("farol")) && check(json!(["x", "farol-api"])));
-    for wrong in [json!("x"), json!("farol2"), json!([]), json!(["x"]), json!(["farol", 7]), json!(null), json!({"farol": true}), json!("FAROL")] {
+    for wrong in [
+        json!("x"),
+        json!("farol2"),
+        json!([]),
+        json!(["x"]),
+        json!(["farol", 7]),
+        json!(null),
+        json!({"farol": true}),
+        json!("FAROL"),
+    ] {
         assert!(!check(wrong.clone()), "{wrong}");
     }
     assert!(Claims::read(b"{}").unwrap().check_audience(&ours).is_err());

@@ -21,7 +21,13 @@ struct Tokens {
 }
 
 /// Exchanges a code and answers what the provider signs about the person.
-pub(super) async fn claims(provider: &Provider, found: &Discovered, begun: &Begun, code: &str, now_ms: i64) -> Result<Claims, Fault> {
+pub(super) async fn claims(
+    provider: &Provider,
+    found: &Discovered,
+    begun: &Begun,
+    code: &str,
+    now_ms: i64,
+) -> Result<Claims, Fault> {
     if code.is_empty() || code.len() > CODE_BYTES_MAX {
         return Err(Fault::Answer("the code is empty or too long"));
     }
@@ -38,7 +44,8 @@ pub(super) async fn claims(provider: &Provider, found: &Discovered, begun: &Begu
     };
     check(provider, &claims, &begun.nonce, now_ms)?;
     // Some providers sign no more than who it is, and tell the rest when asked.
-    if let (Some(url), Some(access), true) = (&found.userinfo_endpoint, &tokens.access_token, lacks_something(provider, &claims)) {
+    if let (Some(url), Some(access), true) = (&found.userinfo_endpoint, &tokens.access_token, lacks_something(provider, &claims))
+    {
         let told: Map<String, Value> = serde_json::from_slice(&provider.fetcher.get_as(url, access).await?)
             .map_err(|_| Fault::Answer("what it tells about the person is no JSON"))?;
         // Somebody else's particulars must not be put beside this name.
@@ -59,7 +66,9 @@ async fn ask(provider: &Provider, found: &Discovered, begun: &Begun, code: &str)
         ("code_verifier", begun.verifier.as_str()),
     ];
     // The header carries both in the form that a form has (RFC 6749, section 2.3.1).
-    let encode = |text: &str| reqwest::Url::parse_with_params("http://x/", [("", text)]).ok().and_then(|url| url.query()?.get(1..).map(str::to_owned));
+    let encode = |text: &str| {
+        reqwest::Url::parse_with_params("http://x/", [("", text)]).ok().and_then(|url| url.query()?.get(1..).map(str::to_owned))
+    };
     let basic = match &settings.client_secret {
         Some(secret) if !found.is_secret_posted => encode(&settings.client_id).zip(encode(secret.reveal())),
         Some(secret) => {

@@ -1,7 +1,7 @@
 //! `/api/auth/oidc/{name}` and its callback: a browser goes to its provider and comes back.
 
 use axum::{
-    extract::{Path, State as Shared},
+    extract::State as Shared,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Fault, Oidc, exchange, pending, who};
 use crate::{
-    access::{Access, audit, proxy::ClientAddress, session},
+    access::{Access, audit, proxy::ClientAddress, routes::Word, session},
     problem::Problem,
 };
 
@@ -24,7 +24,7 @@ const TEXT_BYTES_MAX: usize = 128;
 /// Sends the browser to the provider.
 pub(crate) async fn begin(
     Shared(access): Shared<Access>,
-    Path(name): Path<String>,
+    Word(name): Word,
     client: ClientAddress,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -44,7 +44,7 @@ pub(crate) async fn begin(
 /// Takes the browser back, and signs the person in.
 pub(crate) async fn callback(
     Shared(access): Shared<Access>,
-    Path(name): Path<String>,
+    Word(name): Word,
     client: ClientAddress,
     uri: Uri,
     headers: HeaderMap,
@@ -97,7 +97,13 @@ impl Answered {
     }
 }
 
-async fn finish(access: &Access, name: &str, client: ClientAddress, uri: &Uri, headers: &HeaderMap) -> Result<HeaderValue, Fault> {
+async fn finish(
+    access: &Access,
+    name: &str,
+    client: ClientAddress,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, Fault> {
     let oidc = access.oidc();
     let provider = oidc.provider(name).ok_or(Fault::Expired)?;
     let answered = Answered::read(uri).ok_or(Fault::Answer("a parameter stands there twice"))?;
@@ -119,7 +125,8 @@ async fn finish(access: &Access, name: &str, client: ClientAddress, uri: &Uri, h
     let claims = exchange::claims(provider, &found, &begun, &code, now_ms).await?;
     let who = who::identity(provider, &claims)?;
     let (origin, role, tenant) = (who.origin.clone(), who.role, who.tenant.clone());
-    let known = access.state().change(move |db| db.identify(&who, now_ms)).await?.ok_or(Fault::Refused("the account is disabled"))?;
+    let known =
+        access.state().change(move |db| db.identify(&who, now_ms)).await?.ok_or(Fault::Refused("the account is disabled"))?;
     let by = || audit::By { username: known.username.clone(), role: role.to_string(), address: client.address };
     let line = |action, detail| audit::line(by(), now_ms, action, &known.username, &detail);
     let told = json!({ "by": origin, "role": role, "tenant": tenant.as_deref() });

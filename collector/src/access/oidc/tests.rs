@@ -33,7 +33,10 @@ fn the_browser_comes_back_to_the_address_that_people_use() {
         oidc.back(&oidc.all[0], ClientAddress { address: None, is_https }, host).map_err(|fault| fault.code())
     };
     let path = "/api/auth/oidc/house/callback";
-    assert_eq!(back(Some("https://farol.example.org/monitor"), false, Some("evil.example")), Ok(format!("https://farol.example.org/monitor{path}")));
+    assert_eq!(
+        back(Some("https://farol.example.org/monitor"), false, Some("evil.example")),
+        Ok(format!("https://farol.example.org/monitor{path}"))
+    );
     assert_eq!(back(None, false, Some("127.0.0.1:8650")), Ok(format!("http://127.0.0.1:8650{path}")));
     assert_eq!(back(None, true, Some("farol.lan")), Ok(format!("https://farol.lan{path}")));
     for odd in [None, Some(""), Some("a b"), Some("\\")] {

@@ -38,7 +38,8 @@ pub(super) fn identity(provider: &Provider, claims: &Claims) -> Result<Identity,
 /// A text as the name of an account, in whose letters not every name of the world can be written.
 fn account_name(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
-    let name: String = text.trim().chars().map(|c| if allowed(c) { c.to_ascii_lowercase() } else { '-' }).take(NAME_BYTES_MAX).collect();
+    let name: String =
+        text.trim().chars().map(|c| if allowed(c) { c.to_ascii_lowercase() } else { '-' }).take(NAME_BYTES_MAX).collect();
     let says_something = name.chars().any(|c| c.is_ascii_alphanumeric());
     if says_something { name } else { format!("person-{}", mark_of(text)) }
 }

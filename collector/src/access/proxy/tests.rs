@@ -55,7 +55,13 @@ fn the_scheme_and_the_host_are_those_of_the_clients_hop() {
     check("10.0.0.1", &[of, ("x-forwarded-proto", "https")], "192.0.2.9", true, "inner:8650");
     check("10.0.0.1", &[of, ("x-forwarded-proto", "https, http")], "192.0.2.9", true, "inner:8650");
     check("10.0.0.1", &[of, ("x-forwarded-proto", "http, https, http")], "192.0.2.9", true, "inner:8650");
-    check("10.0.0.1", &[("x-forwarded-proto", "HTTPS"), ("x-forwarded-host", "farol.lan:444")], "10.0.0.1", true, "farol.lan:444");
+    check(
+        "10.0.0.1",
+        &[("x-forwarded-proto", "HTTPS"), ("x-forwarded-host", "farol.lan:444")],
+        "10.0.0.1",
+        true,
+        "farol.lan:444",
+    );
     for host in ["a b", "u@evil.example", "x/y", ""] {
         check("10.0.0.1", &[of, ("x-forwarded-host", host)], "192.0.2.9", false, "inner:8650");
     }
@@ -63,7 +69,10 @@ fn the_scheme_and_the_host_are_those_of_the_clients_hop() {
 
 #[test]
 fn the_standards_own_header_counts_too() {
-    let lines = [("forwarded", r#"for=6.6.6.6;proto=http, For="[2001:db8::7]:47011";Proto=https;Host="farol.lan", for=10.1.2.3;proto=http"#)];
+    let lines = [(
+        "forwarded",
+        r#"for=6.6.6.6;proto=http, For="[2001:db8::7]:47011";Proto=https;Host="farol.lan", for=10.1.2.3;proto=http"#,
+    )];
     check("127.0.0.1", &lines, "2001:db8::7", true, "farol.lan");
     for hidden in ["for=_hidden", "for=unknown", "by=10.0.0.1", "for=", "\"", "for=\"10.0"] {
         check("10.0.0.1", &[("forwarded", hidden)], "10.0.0.1", false, "inner:8650");
@@ -72,7 +81,8 @@ fn the_standards_own_header_counts_too() {
 
 #[test]
 fn a_header_that_the_client_smuggled_past_the_proxy_is_noticed() {
-    let lines = [("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=1.1.1.1;host=evil.example"), ("x-forwarded-proto", "https")];
+    let lines =
+        [("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=1.1.1.1;host=evil.example"), ("x-forwarded-proto", "https")];
     check("10.0.0.1", &lines, "10.0.0.1", false, "inner:8650");
     check("10.0.0.1", &[("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=192.0.2.9")], "192.0.2.9", false, "inner:8650");
 }

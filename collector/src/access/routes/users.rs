@@ -10,7 +10,7 @@ use crate::state::{LOCAL, NewUser, StateError, UserChange, UserRow, tenant_name,
 
 /// Accounts.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Users {
+pub struct UserList {
     /// By name.
     users: Vec<UserEntry>,
 }
@@ -108,7 +108,7 @@ pub(crate) async fn list(Shared(access): Shared<Access>) -> Result<Response, Pro
         let sessions = counts.get(row.username.as_str()).copied().unwrap_or(0);
         UserEntry { sessions, ..bare(row) }
     };
-    Ok(not_cached(Json(Users { users: rows.into_iter().map(told).collect() })))
+    Ok(not_cached(Json(UserList { users: rows.into_iter().map(told).collect() })))
 }
 
 /// Makes an account.

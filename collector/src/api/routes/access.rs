@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Route] = &[
     .takes(shape::<second_factor::PasswordAndCode>)
     .also(&[409, 429])
     .filtered(),
-    get("/api/v1/users", SUPER_ADMIN, "Every account.", &[], Answer::Json(shape::<users::Users>), handle!(users::list)),
+    get("/api/v1/users", SUPER_ADMIN, "Every account.", &[], Answer::Json(shape::<users::UserList>), handle!(users::list)),
     post(
         "/api/v1/users",
         Role::SuperAdmin,

@@ -16,7 +16,8 @@ pub(super) const ROWS: &[Route] = &[
         serve!(alerts::alerts),
     )
     .filtered(),
-    get("/api/monitoring/alerts", READ, "The same.", &[], Answer::Json(shape::<alerts::Alerts>), serve!(alerts::alerts)).filtered(),
+    get("/api/monitoring/alerts", READ, "The same.", &[], Answer::Json(shape::<alerts::Alerts>), serve!(alerts::alerts))
+        .filtered(),
     get(
         "/api/monitoring/system",
         Least::Monitoring,

@@ -43,7 +43,10 @@ fn an_application_is_read_with_its_claims() {
 #[test]
 fn a_provider_is_read_with_usual_values() {
     let one = &load(&format!("{OIDC}client_secret = 's'\nallowed_domains = ['@Example.org']\n")).unwrap().access.oidc[0];
-    assert_eq!((one.title.as_str(), one.username_claim.as_str(), one.issuer_text.as_str()), ("house", "email", "https://id.example.org/"));
+    assert_eq!(
+        (one.title.as_str(), one.username_claim.as_str(), one.issuer_text.as_str()),
+        ("house", "email", "https://id.example.org/")
+    );
     assert_eq!(one.scopes, ["openid", "email", "profile"]);
     assert_eq!(one.allowed_domains, ["example.org"]);
     let scoped = &load(&format!("{OIDC}scopes = 'email groups'\n")).unwrap().access.oidc[0];
@@ -54,7 +57,7 @@ fn a_provider_is_read_with_usual_values() {
 fn what_is_wrong_is_named_with_its_table_and_never_with_its_secret() {
     let twice = format!("{OIDC}{OIDC}");
     for (text, expect) in [
-        (format!("{ISSUER}"), "[[issuer]] number 1: give one of jwks_url"),
+        (ISSUER.to_owned(), "[[issuer]] number 1: give one of jwks_url"),
         (format!("{ISSUER}jwks_url = 'https://a'\nsecret = '{SECRET}'\n"), "give one of jwks_url"),
         (format!("{ISSUER}secret = 's3cr3t-short'\n"), "fewer than 32 bytes"),
         (format!("{ISSUER}secret = '{SECRET}'\nsecret_env = 'X'\n"), "given more than once"),

@@ -4,18 +4,18 @@ use rcgen::generate_simple_self_signed;
 
 use super::*;
 
-struct Files {
+pub(in crate::run) struct Files {
     dir: tempfile::TempDir,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(in crate::run) fn new() -> Self {
         let files = Self { dir: tempfile::tempdir().unwrap() };
         files.write();
         files
     }
 
-    fn settings(&self) -> TlsSettings {
+    pub(in crate::run) fn settings(&self) -> TlsSettings {
         TlsSettings { certificate: self.dir.path().join("chain.pem"), key: self.dir.path().join("key.pem") }
     }
 
@@ -58,6 +58,9 @@ fn what_cannot_be_used_is_told_with_its_setting() {
     assert_eq!(refuse(&TlsSettings { certificate: good.key.clone(), ..good.clone() }).setting(), "tls.certificate");
     assert_eq!(refuse(&TlsSettings { key: good.certificate.clone(), ..good.clone() }).setting(), "tls.key");
     let foreign = Files::new();
-    assert!(matches!(refuse(&TlsSettings { key: foreign.settings().key, ..good }), TlsError::Pair(_)), "another certificate's key");
+    assert!(
+        matches!(refuse(&TlsSettings { key: foreign.settings().key, ..good }), TlsError::Pair(_)),
+        "another certificate's key"
+    );
     assert!(!other.key.exists(), "the folder of a test goes with it");
 }

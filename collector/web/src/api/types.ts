@@ -102,6 +102,8 @@ export interface Completeness {
 export interface User {
   username: string;
   role: string;
+  /** The only tenant that is seen; null or absent: the whole house. */
+  tenant?: string | null;
   /** Whether `/monitoring` and its stream are open to this person. */
   monitoring?: boolean;
 }

@@ -23,6 +23,8 @@ export const enAccess: Words<typeof ptAccess> = {
   useCode: 'Use the authenticator app',
   codeWrong: 'This code does not work. Check the clock of the phone and type the current code.',
   recoveryWrong: 'This recovery code does not work, or was used already.',
+  unreadable: 'The collector cannot read this second factor. Use a recovery code.',
+  disabled: 'This account is disabled. Ask whoever administers Farol.',
   back: 'Back',
   faultRefused: 'The provider did not confirm the sign-in. Try again, or use username and password.',
   faultExpired: 'Signing in took too long and expired. Start again.',

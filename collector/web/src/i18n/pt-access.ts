@@ -20,6 +20,8 @@ export const ptAccess = {
   useCode: 'Usar o aplicativo autenticador',
   codeWrong: 'Este código não vale. Confira o relógio do celular e digite o código atual.',
   recoveryWrong: 'Este código de recuperação não vale ou já foi usado.',
+  unreadable: 'O coletor não consegue ler este segundo fator. Use um código de recuperação.',
+  disabled: 'Esta conta está desativada. Fale com quem administra o Farol.',
   back: 'Voltar',
   faultRefused: 'O provedor não confirmou a entrada. Tente de novo ou entre com usuário e senha.',
   faultExpired: 'A entrada levou tempo demais e expirou. Comece de novo.',

@@ -10,6 +10,7 @@ export const ptSettings = {
   tabTokens: 'Tokens e agentes',
   tabAudit: 'Auditoria',
   lockedTitle: 'Seu papel não vê esta parte',
+  boundText: (tenant: string) => `Vale para a casa inteira; sua conta está ligada ao tenant ${tenant}.`,
   cancel: 'Cancelar',
   save: 'Salvar',
   saved: 'Mudança salva.',
@@ -27,7 +28,7 @@ export const ptSettings = {
   wrongPassword: 'A senha atual não confere.',
   wrongCode: 'Este código não vale. Confira o relógio do celular e digite o código atual.',
   lastSuperAdmin: 'É o único superadministrador ativo. Dê este papel a outra pessoa antes.',
-  exists: 'Já existe alguém com este nome de usuário.',
+  exists: 'Este nome já está em uso.',
 
   // Who I am
   accountTitle: 'Conta',
@@ -40,6 +41,7 @@ export const ptSettings = {
   originLocal: 'usuário e senha',
   originBy: (name: string) => `pelo provedor ${name}`,
   elsewhere: (name: string) => `Esta conta entra pelo provedor ${name}: senha e segundo fator ficam lá.`,
+  originIssuer: (name: string) => `por um token de ${name}`,
   notSession: 'Só quem entrou com usuário e senha muda isto.',
 
   // Password
@@ -47,6 +49,7 @@ export const ptSettings = {
   passwordText: 'Trocar a senha encerra as outras sessões.',
   passwordChange: 'Trocar senha',
   passwordCurrent: 'Senha atual',
+  passwordRule: 'Ao menos 10 caracteres; nem comum, nem o nome de usuário.',
   passwordNew: 'Nova senha',
   passwordAgain: 'Nova senha, de novo',
   passwordDiffer: 'As duas não são iguais.',
@@ -129,6 +132,7 @@ export const ptSettings = {
   userPasswordText: 'Entregue por um canal seguro; a pessoa a troca em Minha conta.',
   userActive: 'Conta ativa',
   userActiveHint: 'Desativar encerra as sessões e recusa novas entradas; nada é apagado.',
+  userEnds: 'Salvar encerra as sessões desta pessoa.',
   userSelf: 'Na própria conta, outro superadministrador tem de fazer isto.',
   userReset: 'Gerar nova senha…',
   userResetTitle: (name: string) => `Gerar nova senha para ${name}?`,

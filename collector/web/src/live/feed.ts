@@ -83,6 +83,12 @@ function receive(envelope: Envelope): void {
     hold(envelope.payload as Record<string, unknown>, field);
     return;
   }
+  if (envelope.message_type === 'Snapshot') {
+    // Too slow for what happened: the lists ask again.
+    hasDropped = true;
+    schedule();
+    return;
+  }
   if (envelope.event === 'system_stats') hold({ room: 'system', data: envelope.data }, 'data');
   if (envelope.message_type !== 'Metrics') return;
   const payload = envelope.payload as OverviewPayload | FramePayload | Record<string, unknown>;

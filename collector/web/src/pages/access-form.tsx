@@ -14,6 +14,7 @@ export function failureText(error: unknown): string {
   const w = access.value;
   if (!(error instanceof ApiError)) return m.unreachable;
   if (error.status === 0 || error.status >= 502) return m.unreachable;
+  if (error.code === 'disabled') return w.disabled;
   if (error.status === 401) return w.badLogin;
   if (error.status === 429) return w.tooManyTries(span((error.retryAfter ?? 60) * 1000));
   return m.failed(error.detail);
@@ -97,7 +98,7 @@ export function Failure({ text }: { text: string | null }) {
       {text !== null && (
         <div class="note crit">
           <Icon name="crit" />
-          <span>{text}</span>
+          <span class="grow">{text}</span>
         </div>
       )}
     </div>

@@ -1,7 +1,5 @@
 // What signing in needs beyond name and password: the second factor, providers, and what went wrong at one of them.
 
-import { useState } from 'preact/hooks';
-
 import { address, ApiError } from '../api/client';
 import { access } from '../i18n/access';
 import { providers } from '../state/session';
@@ -14,56 +12,55 @@ const DIGITS = /^\d{6}$/;
 
 /** What to say of a refused code; null when the failure is about something else. */
 export function codeFault(failure: unknown, sent: string): string | null {
-  if (!(failure instanceof ApiError) || failure.code !== 'second_factor_wrong') return null;
+  const word = failure instanceof ApiError ? failure.code : null;
+  if (word === 'second_factor_unreadable') return access.value.unreadable;
+  if (word !== 'second_factor_wrong') return null;
   return DIGITS.test(sent) ? access.value.codeWrong : access.value.recoveryWrong;
 }
 
 interface CodeProps {
-  username: string;
   code: string;
+  isRecovery: boolean;
   onInput: (code: string) => void;
   isBad: boolean;
 }
 
 /** The field of the second step. Its kind changes the keyboard of a phone, not what is accepted. */
-export function Code({ username, code, onInput, isBad }: CodeProps) {
+export function Code({ code, isRecovery, onInput, isBad }: CodeProps) {
   const w = access.value;
-  const [isRecovery, recover] = useState(false);
   return (
-    <>
-      <p class="muted anywhere">{w.codeText(username)}</p>
-      <Field
-        key={isRecovery ? 'recovery' : 'code'}
-        id="code"
-        label={isRecovery ? w.recovery : w.code}
-        value={code}
-        onInput={onInput}
-        autocomplete={isRecovery ? 'off' : 'one-time-code'}
-        inputmode={isRecovery ? 'text' : 'numeric'}
-        hint={isRecovery ? w.recoveryHint : w.codeHint}
-        isBad={isBad}
-        isFirst
-      />
-      <button
-        type="button"
-        class="btn ghost"
-        onClick={() => {
-          onInput('');
-          recover(!isRecovery);
-        }}
-      >
-        {isRecovery ? w.useCode : w.useRecovery}
-      </button>
-    </>
+    <Field
+      key={isRecovery ? 'recovery' : 'code'}
+      id="code"
+      label={isRecovery ? w.recovery : w.code}
+      value={code}
+      onInput={onInput}
+      autocomplete={isRecovery ? 'off' : 'one-time-code'}
+      inputmode={isRecovery ? 'text' : 'numeric'}
+      hint={isRecovery ? w.recoveryHint : w.codeHint}
+      isBad={isBad}
+      isFirst
+    />
   );
 }
 
-export function Back({ onClick }: { onClick: () => void }) {
+interface WaysProps {
+  isRecovery: boolean;
+  onTurn: () => void;
+  onBack: () => void;
+}
+
+/** Ways on from the second step: the other kind of code, or another name. */
+export function Ways({ isRecovery, onTurn, onBack }: WaysProps) {
+  const w = access.value;
   return (
     <div class="lother">
-      <button class="btn ghost" onClick={onClick}>
+      <button class="btn ghost" onClick={onTurn}>
+        {isRecovery ? w.useCode : w.useRecovery}
+      </button>
+      <button class="btn ghost" onClick={onBack}>
         <Icon name="chevl" />
-        {access.value.back}
+        {w.back}
       </button>
     </div>
   );
@@ -104,7 +101,7 @@ export function Fault({ code }: { code: string }) {
   return (
     <div class="note crit" role="alert">
       <Icon name="crit" />
-      <span>{faultText(code)}</span>
+      <span class="grow">{faultText(code)}</span>
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { api, ApiError } from '../api/client';
 import { access } from '../i18n/access';
 import { param } from '../state/route';
 import { entered } from '../state/session';
-import { Back, Code, codeFault, Fault, Providers } from './access-more';
+import { Code, codeFault, Fault, Providers, Ways } from './access-more';
 import { Failure, failureText, Field, useSending } from './access-form';
 import { Frame } from './entrance';
 
@@ -18,6 +18,7 @@ export function SignIn() {
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
   const [isAsked, ask] = useState(false);
+  const [isRecovery, recover] = useState(false);
   const sent = useRef('');
   const fault = param('fault');
   const { isBusy, failure, submit, forget } = useSending(async () => {
@@ -29,25 +30,27 @@ export function SignIn() {
       const word = error instanceof ApiError ? error.code : null;
       if (word !== 'second_factor_required') {
         setCode('');
-        if (word !== 'second_factor_wrong' && error instanceof ApiError && error.status === 401) ask(false);
+        // Refused for the password after all.
+        if (word === null && error instanceof ApiError && error.status === 401) ask(false);
         throw error;
       }
       ask(true);
     }
   });
   const isBad = failure instanceof ApiError && failure.status === 401;
-  const back = () => {
-    ask(false);
+  const turn = (isAskedNow: boolean, isRecoveryNow: boolean) => {
+    ask(isAskedNow);
+    recover(isRecoveryNow);
     setCode('');
     forget();
   };
   return (
-    <Frame title={w.signIn} text={w.signInText}>
+    <Frame title={w.signIn} text={isAsked ? w.codeText(username) : w.signInText}>
       <form onSubmit={submit}>
         <Failure text={failure === null ? null : (codeFault(failure, sent.current) ?? failureText(failure))} />
         {fault !== null && failure === null && <Fault code={fault} />}
         {isAsked ? (
-          <Code username={username} code={code} onInput={setCode} isBad={isBad} />
+          <Code code={code} isRecovery={isRecovery} onInput={setCode} isBad={isBad} />
         ) : (
           <>
             <Field
@@ -74,7 +77,11 @@ export function SignIn() {
           {w.signIn}
         </button>
       </form>
-      {isAsked ? <Back onClick={back} /> : <Providers />}
+      {isAsked ? (
+        <Ways isRecovery={isRecovery} onTurn={() => turn(true, !isRecovery)} onBack={() => turn(false, false)} />
+      ) : (
+        <Providers />
+      )}
     </Frame>
   );
 }

@@ -22,6 +22,14 @@ export function providerOf(origin: string): string | null {
   return origin.startsWith('oidc:') ? origin.slice('oidc:'.length) : null;
 }
 
+/** How somebody signs in, in words. */
+function originWord(origin: string): string {
+  const m = s.value;
+  const [kind, ...name] = origin.split(':');
+  if (kind === 'oidc') return m.originBy(name.join(':'));
+  return kind === 'issuer' ? m.originIssuer(name.join(':')) : m.originLocal;
+}
+
 /** Why password and second factor cannot be changed here; null when they can. */
 export function whyNot(me: Me): string | null {
   const provider = providerOf(me.origin);
@@ -31,7 +39,6 @@ export function whyNot(me: Me): string | null {
 
 function Who({ me }: { me: Me }) {
   const m = s.value;
-  const provider = providerOf(me.origin);
   return (
     <section class="card" aria-labelledby="who">
       <header>
@@ -54,7 +61,7 @@ function Who({ me }: { me: Me }) {
           </div>
           <div>
             <dt>{m.origin}</dt>
-            <dd>{provider === null ? m.originLocal : m.originBy(provider)}</dd>
+            <dd>{originWord(me.origin)}</dd>
           </div>
         </dl>
       </div>
@@ -99,6 +106,7 @@ function PasswordDialog({ onDone, onClose }: { onDone: () => void; onClose: () =
         maxLength={PASSWORD_MAX}
         value={next}
         onInput={setNext}
+        hint={m.passwordRule}
       />
       <Field
         id="again"
@@ -247,7 +255,7 @@ function Sessions({ version }: { version: number }) {
     >
       {(rows) => (
         <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(title)}>
-          <table class="tbl end stacked">
+          <table class="tbl end stacked set-list">
             <thead>
               <tr>
                 <th scope="col">{title}</th>

@@ -5,10 +5,11 @@ import { useState } from 'preact/hooks';
 import { apiTokens, type ApiToken, type Me } from '../api/access';
 import { address } from '../api/client';
 import { t } from '../i18n/index';
-import { may, role, roleWord, type Role } from '../state/roles';
+import { role, roleWord, type Role } from '../state/roles';
 import { AnswerCard } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Empty } from '../ui/parts';
+import { mayKeep } from './bound';
 import { Field, FormDialog, Select } from './form';
 import { useLoaded } from './load';
 import { Once, Secret } from './once';
@@ -130,7 +131,7 @@ function Table({ rows, isAll, onRevoke }: TableProps) {
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(m.apiTitle)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{m.tokenName}</th>
@@ -187,7 +188,7 @@ export function ApiTokens({ me }: { me: Me }) {
         height={160}
         end={
           <span class="row wrap set-tools">
-            {may('admin') && <Whose isAll={isAll} onChoose={seeAll} />}
+            {mayKeep('admin') && <Whose isAll={isAll} onChoose={seeAll} />}
             <button class="btn pri" onClick={() => create(true)}>
               <Icon name="plus" size={14} />
               {m.agentNew}

@@ -63,7 +63,7 @@ function Filters({ filter }: { filter: AuditFilter }) {
   if (chosen !== null && !ACTIONS.includes(chosen)) options.push({ value: chosen, text: chosen });
   const isAny = Object.values(filter).some((value) => value !== null);
   return (
-    <div class="row wrap tools" role="group" aria-label={m.auditFilters}>
+    <div class="row wrap tools set-filters" role="group" aria-label={m.auditFilters}>
       <Choice
         label={m.auditAction}
         value={chosen ?? ''}
@@ -107,7 +107,7 @@ function Detail({ row, id }: { row: AuditRow; id: string }) {
   const m = s.value;
   const known: [string, string | null][] = [
     [m.auditNumber, String(row.id)],
-    [m.auditRole, row.role === null ? null : roleWord(row.role as Role)],
+    [m.auditRole, row.role === null || row.role === '' ? null : roleWord(row.role as Role)],
     [m.auditAddress, row.address],
     [m.auditCount, row.count === null ? null : num(row.count)],
     [m.auditReason, row.reason],
@@ -136,6 +136,7 @@ function Line({ row }: { row: AuditRow }) {
   const [isOpen, open] = useState(false);
   const look = resultLook(row.result);
   const id = `audit-${row.id}`;
+  const target = row.target ?? '';
   return (
     <>
       <tr data-action={row.action}>
@@ -146,8 +147,8 @@ function Line({ row }: { row: AuditRow }) {
           {row.username}
         </td>
         <td>{doneWord(row.action)}</td>
-        <td class="ell wide set-target" title={row.target ?? undefined}>
-          {row.target === null || row.target === '' ? t.value.none : row.target}
+        <td class={`ell wide set-target ${target === '' ? 'm-hide' : ''}`} title={target}>
+          {target === '' ? t.value.none : target}
         </td>
         <td>
           <Mark
@@ -184,7 +185,7 @@ function Lines({ rows }: { rows: readonly AuditRow[] }) {
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(m.auditTitle)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{t.value.colWhen}</th>

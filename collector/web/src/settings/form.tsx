@@ -1,7 +1,7 @@
 // Forms in dialogs: labelled fields, one thing sent at a time, what was refused above the buttons.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { Dialog } from '../ui/dialog';
 import { Icon, type IconName } from '../ui/icon';
@@ -33,17 +33,14 @@ const TEXT_MAX = 128;
 
 export function Field(props: FieldProps) {
   const { id, label, value, onInput, type = 'text', hint, fault = null, offered = [] } = props;
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (props.isFirst === true) input.current?.focus();
-  }, []);
   const text = fault ?? hint;
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <span class={`in ${fault === null ? '' : 'bad'}`}>
         <input
-          ref={input}
+          // The dialog gives it the focus when it opens.
+          autofocus={props.isFirst === true}
           id={id}
           name={id}
           {...(type === 'password'

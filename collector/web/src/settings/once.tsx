@@ -48,10 +48,14 @@ interface Props {
 export function Once({ title, text, children, onKept }: Props) {
   const m = s.value;
   const dialog = useRef<HTMLDialogElement>(null);
+  const isGone = useRef(false);
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      isGone.current = true;
+      element?.close();
+    };
   }, []);
   return (
     <dialog
@@ -60,7 +64,7 @@ export function Once({ title, text, children, onKept }: Props) {
       aria-label={title}
       onCancel={(event) => event.preventDefault()}
       // A browser may close it by force at the second Esc: then it is over for the page as well.
-      onClose={onKept}
+      onClose={() => !isGone.current && onKept()}
     >
       <header>
         <span class="mico warn">

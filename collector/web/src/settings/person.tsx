@@ -8,6 +8,7 @@ import { users, type UserChange, type UserRow } from '../api/access';
 import { Confirm } from '../cache/confirm';
 import { fleet } from '../live/fleet';
 import { roleWord, type Role } from '../state/roles';
+import { Icon } from '../ui/icon';
 import { toast } from '../ui/toast';
 import { providerOf } from './account';
 import { Field, FormDialog, Select } from './form';
@@ -150,6 +151,12 @@ function Edit({ row, isMe, onClose, onChanged, onAsk }: Props & { onAsk: (asking
         offered={knownTenants.value}
         isOptional
       />
+      {row.sessions > 0 && Object.keys(change).length > 0 && (
+        <p class="note infoc" role="status">
+          <Icon name="info" size={15} />
+          <span class="grow">{m.userEnds}</span>
+        </p>
+      )}
       <div class="row set-switch">
         <span class="grow">
           <span class="lbl block" id="edit-active">

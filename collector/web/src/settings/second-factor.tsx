@@ -5,21 +5,17 @@ import { useState } from 'preact/hooks';
 import { account, type Enrolment, type Me } from '../api/access';
 import { toast } from '../ui/toast';
 import { Icon } from '../ui/icon';
-import { whyNot } from './account';
+import { providerOf, whyNot } from './account';
 import { Field, FormDialog } from './form';
 import { Once, Secret } from './once';
 import { Mark } from './times';
 import { s } from './words';
 
-/** Modules of white around a QR code, without which readers do not find it. */
-const QUIET = 4;
-
-/** Drawn dark on white in both themes: readers expect it so. */
+/** Drawn dark on white in both themes, as readers expect it; the white margin is part of its size. */
 function Qr({ qr }: { qr: Enrolment['qr'] }) {
-  const side = qr.size + 2 * QUIET;
   return (
-    <svg class="qr" viewBox={`${-QUIET} ${-QUIET} ${side} ${side}`} role="img" aria-label={s.value.factorQr}>
-      <rect x={-QUIET} y={-QUIET} width={side} height={side} />
+    <svg class="qr" viewBox={`0 0 ${qr.size} ${qr.size}`} role="img" aria-label={s.value.factorQr}>
+      <rect width={qr.size} height={qr.size} />
       <path d={qr.path} shape-rendering="crispEdges" />
     </svg>
   );
@@ -195,6 +191,7 @@ export function SecondFactor({ me, onChange }: { me: Me; onChange: () => void })
   const [doing, act] = useState<Doing>(null);
   const [codes, show] = useState<readonly string[] | null>(null);
   const why = whyNot(me);
+  const provider = providerOf(me.origin);
   const close = () => act(null);
   const done = (found: string[] | null) => {
     if (doing === 'enable') toast('ok', m.factorDone);
@@ -213,11 +210,12 @@ export function SecondFactor({ me, onChange }: { me: Me; onChange: () => void })
       <header>
         <h2 id="factor">{m.factorTitle}</h2>
         <span class="end set-state">
-          {me.second_factor ? (
-            <Mark look="ok" icon="check" word={m.factorOn} />
-          ) : (
-            <Mark look="warn" icon="warn" word={m.factorOff} />
-          )}
+          {provider === null &&
+            (me.second_factor ? (
+              <Mark look="ok" icon="check" word={m.factorOn} />
+            ) : (
+              <Mark look="warn" icon="warn" word={m.factorOff} />
+            ))}
         </span>
       </header>
       <div class="b set-acts">

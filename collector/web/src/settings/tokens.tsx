@@ -6,11 +6,11 @@ import { agentTokens, type AgentToken, type Me } from '../api/access';
 import { address } from '../api/client';
 import { dayMonth } from '../i18n/format';
 import { t } from '../i18n/index';
-import { may, role, roleWord } from '../state/roles';
 import { AnswerCard } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Command, Empty } from '../ui/parts';
 import { ApiTokens } from './api-tokens';
+import { mayKeep, whyLocked } from './bound';
 import { Field, FormDialog } from './form';
 import { useLoaded } from './load';
 import { Once, Secret } from './once';
@@ -186,7 +186,7 @@ function AgentTable({ rows, onRevoke }: { rows: readonly AgentToken[]; onRevoke:
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(m.agentTitle)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{m.tokenName}</th>
@@ -218,7 +218,7 @@ function AgentsLocked() {
         <h2 id="agent-tokens">{m.agentTitle}</h2>
       </header>
       <div class="b">
-        <Empty icon="shield" title={m.agentLocked} text={t.value.roleNeeded(roleWord('admin'), roleWord(role()))} />
+        <Empty icon="shield" title={m.agentLocked} text={whyLocked('admin')} />
       </div>
     </section>
   );
@@ -227,7 +227,7 @@ function AgentsLocked() {
 export function TokensTab({ me }: { me: Me }) {
   return (
     <>
-      {may('admin') ? <AgentTokens me={me} /> : <AgentsLocked />}
+      {mayKeep('admin') ? <AgentTokens me={me} /> : <AgentsLocked />}
       <ApiTokens me={me} />
     </>
   );

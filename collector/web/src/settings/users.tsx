@@ -79,7 +79,7 @@ function People({ rows, label, me, onEdit }: TableProps) {
   const m = s.value;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={t.value.tableOf(label)}>
-      <table class="tbl end stacked">
+      <table class="tbl end stacked set-list">
         <thead>
           <tr>
             <th scope="col">{m.colPerson}</th>

@@ -12,17 +12,22 @@ interface Props {
 
 export function Dialog({ label, class: extra = '', onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isGone = useRef(false);
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      // The event of this closing comes late: what stands here by then is not to be closed by it.
+      isGone.current = true;
+      element?.close();
+    };
   }, []);
   return (
     <dialog
       ref={dialog}
       class={`dialog ${extra}`}
       aria-label={label}
-      onClose={onClose}
+      onClose={() => !isGone.current && onClose()}
       onClick={(event) => event.target === dialog.current && onClose()}
     >
       {children}
