@@ -1,7 +1,7 @@
 // Leaving a dashboard whose changes are not saved asks first: links, Back, shortcuts, and closing the tab.
 
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import { holdRoute } from '../state/route';
 import { Dialog } from '../ui/dialog';
@@ -12,7 +12,8 @@ import { b } from './words';
 const wanted = signal<string | null>(null);
 
 export function useLeaveGuard(draft: Draft): void {
-  useEffect(() => {
+  // Before the first change can be made.
+  useLayoutEffect(() => {
     const release = holdRoute((hash) => {
       if (!draft.isDirty.peek()) return false;
       wanted.value = hash;

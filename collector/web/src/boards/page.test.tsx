@@ -114,7 +114,7 @@ describe('a dashboard', () => {
     window.dispatchEvent(new Event('hashchange'));
     expect(await screen.findByText('The changes to this dashboard are lost.')).toBeTruthy();
     expect(route.value.path).toBe('/d/sales');
-    fireEvent.click(screen.getByRole('button', { name: 'Leave without saving' }));
+    fireEvent.click(await screen.findByRole('button', { name: 'Leave without saving' }));
     window.dispatchEvent(new Event('hashchange'));
     await waitFor(() => expect(route.value.path).toBe('/events'));
   });
@@ -203,7 +203,7 @@ describe('the list of dashboards', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Actions of Sales' }));
     fireEvent.click(screen.getByRole('menuitem', { name: 'Delete dashboard' }));
     expect(asked.some(({ method }) => method === 'DELETE')).toBe(false);
-    fireEvent.click(screen.getByRole('button', { name: 'Delete dashboard' }));
+    fireEvent.click(await screen.findByRole('button', { name: 'Delete dashboard' }));
     await waitFor(() => expect(boardRows.value?.map(({ slug }) => slug)).toEqual(['x']));
   });
 
