@@ -169,7 +169,7 @@ async fn measure(name: &str, wanted: Wanted) -> Outcome<()> {
     let (before, began) = (memory("VmRSS:")?, Instant::now());
     let place = Exports::default().begin().ok_or("there is no place")?;
     let (tell, told) = tokio::sync::oneshot::channel();
-    let mut body = stream::body(Series::new(wanted), Turns::default(), place, move |end, rows| {
+    let mut body = stream::body(Series::new(&wanted), Turns::default(), place, move |end, rows| {
         tell.send((end, rows)).expect("the bench waits for it")
     });
     let mut bytes = 0_u64;

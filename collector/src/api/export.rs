@@ -93,7 +93,7 @@ async fn series(app: App, about: About, body: ExportBody) -> Result<Response, Pr
         "metrics": wanted.metrics(), "from": wanted.from_ms, "to": wanted.to_ms, "step_ms": wanted.step_ms,
         "format": wanted.format.as_str(), "tenant": wanted.scope.tenant,
     });
-    about.begin(place, &file, detail, Series::new(wanted)).await
+    about.begin(place, &file, detail, Series::new(&wanted)).await
 }
 
 /// Who asks, and what an export needs beside its question.

@@ -159,14 +159,14 @@ pub struct Series {
 impl Series {
     /// Prepares the file.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: &Wanted) -> Self {
         let grid = (wanted.step_ms > 0).then(|| Grid::new(wanted.step_ms, wanted.zone));
         let range = match grid {
             Some(grid) => (grid.start(wanted.from_ms), grid.end(wanted.to_ms)),
             None => (wanted.from_ms, wanted.to_ms),
         };
-        let lanes = lane::lanes(&wanted, grid, range);
-        let columns = columns(&wanted, &lanes);
+        let lanes = lane::lanes(wanted, grid, range);
+        let columns = columns(wanted, &lanes);
         let is_wide = wanted.layout == Layout::Wide;
         let sheet = Sheet::new(wanted.format, wanted.style, wanted.zone, columns, is_wide);
         let pass = |lanes| Pass::new(lanes, grid, range, is_wide, wanted.is_compared);

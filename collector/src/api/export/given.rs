@@ -263,7 +263,7 @@ impl ExportBody {
         };
         let text = step.text();
         let step_ms = span_ms("step", &text)?;
-        if step_ms < STEP_MS_MIN || step_ms > 366 * DAY_MS {
+        if !(STEP_MS_MIN..=366 * DAY_MS).contains(&step_ms) {
             return Err(wrong("step", format!("'{text}' is not between {STEP_MS_MIN} ms and a year")));
         }
         Ok(step_ms)
