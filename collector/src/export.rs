@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use farol_store::QueryError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-mod csv;
+pub mod csv;
 mod days;
 pub mod figure;
 mod format;

@@ -11,7 +11,6 @@ pub mod boards;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod csv;
 pub mod export;
 pub mod exposition;
 pub mod health;

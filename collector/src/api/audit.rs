@@ -27,7 +27,7 @@ use crate::{
         audit::{self, By},
         origin::Caller,
     },
-    csv::Rows,
+    export::{Style, csv},
     problem::Problem,
     state::{AuditFilter, AuditRow, StateError},
 };
@@ -222,12 +222,7 @@ impl File {
 
     fn head(&self) -> String {
         match self.format {
-            Format::Csv => {
-                let mut rows = Rows::default();
-                COLUMNS.iter().for_each(|column| rows.plain(column));
-                rows.end_row();
-                rows.take()
-            }
+            Format::Csv => csv::row(COLUMNS, Style::default()),
             Format::Ndjson => String::new(),
             Format::Json => "{\"entries\":[".to_owned(),
         }
@@ -262,25 +257,24 @@ const COLUMNS: &[&str] =
     &["id", "time", "username", "role", "address", "action", "target", "detail", "count", "result", "reason"];
 
 fn csv_lines(rows: Vec<AuditRow>) -> String {
-    let mut out = Rows::default();
-    for AuditRow { id, start, count, result } in rows {
-        out.plain(id);
-        out.plain(instant::text(start.time_ms));
-        let cells = [
+    let line = |AuditRow { id, start, count, result }: AuditRow| {
+        let count = count.map(|count| count.to_string()).unwrap_or_default();
+        let cells: &[&str] = &[
+            &id.to_string(),
+            &instant::text(start.time_ms),
             &start.username,
             &start.role,
             start.address.as_deref().unwrap_or_default(),
             &start.action,
             &start.target,
             &start.detail,
+            &count,
+            &result,
+            start.reason.as_deref().unwrap_or_default(),
         ];
-        cells.iter().for_each(|cell| out.text(cell));
-        out.plain(count.map(|count| count.to_string()).unwrap_or_default());
-        out.text(&result);
-        out.text(start.reason.as_deref().unwrap_or_default());
-        out.end_row();
-    }
-    out.take()
+        csv::row(cells, Style::default())
+    };
+    rows.into_iter().map(line).collect()
 }
 
 fn entry(row: AuditRow) -> AuditEntry {

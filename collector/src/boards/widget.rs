@@ -363,7 +363,7 @@ mod tests {
         faults.into_iter().map(|fault| fault.field).collect()
     }
 
-    fn widget(kind: &str, config: Value) -> Value {
+    fn widget(kind: &str, config: &Value) -> Value {
         json!({ "widget_type": kind, "title": "T", "config": config, "position": { "x": 0, "y": 0, "width": 6, "height": 4 } })
     }
 
@@ -380,14 +380,14 @@ mod tests {
     #[test]
     fn each_type_has_its_fields_and_no_others() {
         for kind in ["chart", "line", "bar", "gauge", "stat", "table"] {
-            assert_eq!(faults(widget(kind, json!({ "metrics": ["a"], "min": 0, "max": 9, "period": "7d" }))), [""; 0], "{kind}");
-            assert_eq!(faults(widget(kind, json!({ "metrics": ["a"], "text": "x" }))), ["w.config.text"], "{kind}");
-            assert_eq!(faults(widget(kind, json!({}))), ["w.config.metrics"], "{kind}");
+            assert_eq!(faults(widget(kind, &json!({ "metrics": ["a"], "min": 0, "max": 9, "period": "7d" }))), [""; 0], "{kind}");
+            assert_eq!(faults(widget(kind, &json!({ "metrics": ["a"], "text": "x" }))), ["w.config.text"], "{kind}");
+            assert_eq!(faults(widget(kind, &json!({}))), ["w.config.metrics"], "{kind}");
         }
-        assert_eq!(faults(widget("line", json!({ "metrics": ["a"], "chart_type": "bar" }))), ["w.config.chart_type"]);
-        assert_eq!(faults(widget("status", json!({}))), [""; 0]);
-        assert_eq!(faults(widget("status", json!({ "metrics": ["a"] }))), ["w.config.metrics"]);
-        assert_eq!(faults(widget("text", json!({ "text": "a\nb" }))), [""; 0]);
+        assert_eq!(faults(widget("line", &json!({ "metrics": ["a"], "chart_type": "bar" }))), ["w.config.chart_type"]);
+        assert_eq!(faults(widget("status", &json!({}))), [""; 0]);
+        assert_eq!(faults(widget("status", &json!({ "metrics": ["a"] }))), ["w.config.metrics"]);
+        assert_eq!(faults(widget("text", &json!({ "text": "a\nb" }))), [""; 0]);
     }
 
     #[test]
@@ -404,10 +404,10 @@ mod tests {
             (json!({ "metrics": ["a"], "min": 5, "max": 5 }), "max"),
             (json!({ "metrics": ["a"], "unit": "\u{202e}" }), "unit"),
         ] {
-            assert_eq!(faults(widget("line", config.clone())), [format!("w.config.{field}")], "{config}");
+            assert_eq!(faults(widget("line", &config)), [format!("w.config.{field}")], "{config}");
         }
-        assert_eq!(faults(widget("text", json!({ "text": "x".repeat(4_001) }))), ["w.config.text"]);
-        let mut placed = widget("text", json!({ "text": "x" }));
+        assert_eq!(faults(widget("text", &json!({ "text": "x".repeat(4_001) }))), ["w.config.text"]);
+        let mut placed = widget("text", &json!({ "text": "x" }));
         for (position, field) in [
             (json!({ "x": 12, "y": 0, "width": 1, "height": 1 }), "x"),
             (json!({ "x": 11, "y": 0, "width": 2, "height": 1 }), "width"),
@@ -419,7 +419,7 @@ mod tests {
             placed["position"] = position;
             assert_eq!(faults(placed.clone()), [format!("w.position.{field}")]);
         }
-        let mut named = widget("text", json!({ "text": "x" }));
+        let mut named = widget("text", &json!({ "text": "x" }));
         named["id"] = json!("a b");
         assert_eq!(faults(named), ["w.id"]);
     }
@@ -427,8 +427,8 @@ mod tests {
     #[test]
     fn what_is_unknown_is_refused() {
         for json in [
-            widget("pie", json!({})),
-            widget("line", json!({ "metrics": ["a"], "colour": "red" })),
+            widget("pie", &json!({})),
+            widget("line", &json!({ "metrics": ["a"], "colour": "red" })),
             json!({ "widget_type": "text", "title": "T", "config": { "text": "x" }, "position": { "x": 0, "y": 0, "width": 1, "height": 1 }, "z": 1 }),
             json!({ "widget_type": "text", "title": "T", "config": { "text": "x" }, "position": { "x": -1, "y": 0, "width": 1, "height": 1 } }),
         ] {
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn widgets_without_a_number_get_a_free_one() {
-        let mut all: Vec<Widget> = (0..3).map(|_| serde_json::from_value(widget("status", json!({}))).unwrap()).collect();
+        let mut all: Vec<Widget> = (0..3).map(|_| serde_json::from_value(widget("status", &json!({}))).unwrap()).collect();
         all[1].id = "w1".to_owned();
         let mut faults = Vec::new();
         number(&mut all, &mut faults);

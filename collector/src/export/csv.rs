@@ -73,6 +73,20 @@ pub(super) fn end_row(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// One row of texts, with its end.
+#[must_use]
+pub fn row(cells: &[&str], style: Style) -> String {
+    let mut out = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        if at > 0 {
+            out.extend_from_slice(style.separator().encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        put_text(&mut out, cell, style);
+    }
+    end_row(&mut out);
+    String::from_utf8(out).expect("made of texts and separators")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
