@@ -12,9 +12,9 @@ use argon2::{
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
-mod common;
+mod frequent;
 
-use common::is_common;
+use frequent::is_common;
 
 /// Shortest password, in characters. Length is what makes guessing hard; rules of composition do not.
 pub const CHARACTERS_MIN: usize = 10;
