@@ -115,8 +115,9 @@ mod tests {
             "＝1+1",
         ] {
             for style in [COMMA, SEMICOLON] {
-                let written = text(attack, style);
-                let cell = read(written.as_bytes(), style.separator() as u8).remove(0).join("");
+                // Not the first cell of the file: readers take a mark there for that of the encoding.
+                let written = format!("x{}{}", style.separator(), text(attack, style));
+                let cell = read(written.as_bytes(), style.separator() as u8).remove(0).remove(1);
                 assert!(!is_formula(&cell), "{attack:?} became {cell:?}");
                 assert_eq!(cell.replace('\'', ""), attack.replace('\'', ""), "nothing else is changed");
             }

@@ -81,7 +81,7 @@ export const ptSettings = {
   factorTitle: 'Segundo fator',
   factorOn: 'Ligado',
   factorOff: 'Desligado',
-  factorTextOff: 'Um código do celular além da senha. Quem descobre a senha, sozinha, não entra.',
+  factorTextOff: 'Um código do celular além da senha. Quem descobrir só a senha não entra.',
   factorTextOn: 'Cada entrada pede um código do aplicativo autenticador.',
   factorEnable: 'Ligar segundo fator',
   factorDisable: 'Desligar…',

@@ -7,11 +7,11 @@ import { batch, signal } from '@preact/signals';
 
 import { address, api } from '../api/client';
 import type { Envelope, FramePayload, OverviewPayload, ResourcesAnswer } from '../api/types';
-import { left } from '../state/session';
+import { goesOn, left } from '../state/session';
 import * as clock from './clock';
 import { forget } from './compare';
 import * as fleet from './fleet';
-import { Link, type LinkState, type Socket } from './link';
+import { Link, type LinkState, RETRY_MS, type Socket } from './link';
 
 /** A minute of a watched resource at ten frames a second: a hidden tab gets no animation frames. */
 const HELD_MAX = 600;
@@ -68,7 +68,7 @@ const link = new Link({
     void reload();
     if (pausedAt.peek() === null) refresh.value += 1;
   },
-  onUnauthorized: left,
+  onUnauthorized: () => void goesOn().then((isIn) => (isIn ? setTimeout(() => link.retryNow(), RETRY_MS[1]) : left())),
 });
 
 function heard(): void {
@@ -80,7 +80,9 @@ function receive(envelope: Envelope): void {
   heard();
   const field = RECORD_FIELDS[envelope.message_type];
   if (field !== undefined) {
-    hold(envelope.payload as Record<string, unknown>, field);
+    const payload = envelope.payload as Record<string, unknown>;
+    // The dashboard's room tells events beside its figures: here they have lists of their own.
+    if (payload['room'] !== 'dashboard') hold(payload, field);
     return;
   }
   if (envelope.message_type === 'Snapshot') {

@@ -45,6 +45,28 @@ export function left(): void {
   session.value = { state: 'out', setupRequired: false };
 }
 
+/** So long an answer with a new cookie may be on its way while the old session is over already. */
+const COOKIE_MS = 1_000;
+
+/**
+ * Whether the person is still in though the stream said that its session ended: who changes the own password, or turns a
+ * second factor on or off, goes on in a new one.
+ */
+export async function goesOn(): Promise<boolean> {
+  for (const wait of [0, COOKIE_MS]) {
+    await new Promise((done) => setTimeout(done, wait));
+    try {
+      const user = await api.me();
+      if (session.peek().state === 'in') entered(user);
+      return true;
+    } catch (error) {
+      // Without an answer nothing is known: the link goes on trying.
+      if (!(error instanceof ApiError && error.status === 401)) return true;
+    }
+  }
+  return false;
+}
+
 export async function signOut(): Promise<void> {
   try {
     await api.logout();
