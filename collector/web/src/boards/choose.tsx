@@ -103,43 +103,38 @@ export function Choose(props: Props) {
           onKeyDown={onKeyDown}
         />
       </span>
-      <ul
-        class="pop choose-list"
-        id={`${id}-list`}
-        role="listbox"
-        aria-label={label}
-        hidden={!isOpen || shown.length === 0}
-      >
-        {shown.map((option, i) => (
-          <li
-            key={option.value}
-            id={`${id}-${i}`}
-            class={`pi ${i === at ? 'on' : ''}`}
-            role="option"
-            aria-selected={i === at}
-            onPointerDown={(event) => {
-              // The field keeps the focus.
-              event.preventDefault();
-              take(option);
-            }}
-          >
-            <span class="grow ell" title={option.value}>
-              {option.text}
-            </span>
-            {option.sub !== undefined && <span class="sub">{option.sub}</span>}
-          </li>
-        ))}
-      </ul>
-      {isOpen && query !== '' && found.length === 0 && <span class="hint">{m.metricsNone}</span>}
-      {isOpen && found.length > shown.length && (
-        <span class="hint">{m.metricsMore(num(found.length - shown.length))}</span>
-      )}
+      {/* Over what is below, which must not move while somebody aims at it. */}
+      <div class="pop choose-list" hidden={!isOpen || (shown.length === 0 && query === '')}>
+        <ul id={`${id}-list`} role="listbox" aria-label={label}>
+          {shown.map((option, i) => (
+            <li
+              key={option.value}
+              id={`${id}-${i}`}
+              class={`pi ${i === at ? 'on' : ''}`}
+              role="option"
+              aria-selected={i === at}
+              onPointerDown={(event) => {
+                // The field keeps the focus.
+                event.preventDefault();
+                take(option);
+              }}
+            >
+              <span class="grow ell" title={option.value}>
+                {option.text}
+              </span>
+              {option.sub !== undefined && <span class="sub">{option.sub}</span>}
+            </li>
+          ))}
+        </ul>
+        {found.length === 0 && <p class="hint">{m.metricsNone}</p>}
+        {found.length > shown.length && <p class="hint">{m.metricsMore(num(found.length - shown.length))}</p>}
+      </div>
       {fault !== null && (
         <span class="hint crit" role="alert">
           {fault}
         </span>
       )}
-      {hint !== undefined && !isOpen && fault === null && (
+      {hint !== undefined && fault === null && (
         <span class="hint" id={`${id}-hint`}>
           {hint}
         </span>
