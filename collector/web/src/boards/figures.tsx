@@ -33,7 +33,9 @@ function Area({ points, level }: { points: readonly Point[]; level: Level }) {
   const [low, high] = [Math.min(...known), Math.max(...known)];
   // A line that hardly moves must not look like a mountain: the axis begins at 0 unless all is far from it.
   const floor = low > 0 && high - low < high * 0.5 ? low - (high - low) : Math.min(0, low);
-  const path = sparkPath(values, floor, high === floor ? floor + 1 : high, SPARK_H);
+  // What does not change runs through the middle.
+  const isFlat = high === low;
+  const path = sparkPath(values, isFlat ? low - 1 : floor, isFlat ? high + 1 : high, SPARK_H);
   const color = level === '' ? 'var(--s1)' : `var(--${level}-mark)`;
   const isWhole = path.split('M').length === 2;
   return (
@@ -135,7 +137,7 @@ export function GaugeWidget({ widget, found, rows }: Props) {
   const color = level === '' ? (hasLimits ? 'var(--ok-mark)' : 'var(--s1)') : `var(--${level}-mark)`;
   const text = value === null ? '—' : write(value);
   // The ends of the scale are round, as an axis has them.
-  const end = (v: number) => axis(v, (high - low) / 5, high);
+  const end = (v: number) => axis(v, high - low, high);
   const tick = (v: number | undefined, of: string) =>
     v !== undefined &&
     v > low &&

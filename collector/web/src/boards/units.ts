@@ -30,7 +30,7 @@ const TO_MS: Record<string, number> = { s: 1000, ms: 1, us: 1e-3, ns: 1e-6 };
 export function writingOf(told: string, metric: string, given = ''): Writing {
   if ((given === '' || given === '%') && isShare(told, metric)) {
     return {
-      axis: (value, step) => pct(value, step < 0.01 ? 1 : 0),
+      axis: (value, step) => pct(value, step < 0.05 ? 1 : 0),
       value: (value) => pct(value),
       parts: (value) => [pctNumber(value), '%'],
       full: 1,
