@@ -24,6 +24,10 @@ use farol_shared::clock::Clock;
 use farol_store::Store;
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tower_http::{
+    CompressionLevel,
+    compression::{CompressionLayer, predicate::SizeAbove},
+};
 
 use crate::{
     access::{Access, AgentAuth, Person, Role, View},
@@ -77,6 +81,9 @@ pub const QUESTIONS_MAX: usize = 8;
 
 /// Most questions that wait for their turn.
 pub const QUESTIONS_WAITING_MAX: usize = 256;
+
+/// Shortest answer that is compressed, in bytes: below it a packet or two are saved, and the time is lost.
+const COMPRESSED_BYTES_MIN: u16 = 8 << 10;
 
 /// What the routes need. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -209,7 +216,14 @@ pub fn router(app: App) -> Router {
             (Least::Nobody | Least::Agent, _) | (_, Answer::Socket) => methods,
             _ => methods.route_layer(middleware::from_fn_with_state((app.clone(), route), guard)),
         };
-        router = router.route(route.path, methods.layer(DefaultBodyLimit::max(route.body_max)));
+        let methods = methods.layer(DefaultBodyLimit::max(route.body_max));
+        // Long answers of questions and files. What changes something answers briefly, and may answer a secret, which must not be
+        // compressed beside what a stranger chose.
+        let methods = match (route.method, route.answer) {
+            (Method::Get, answer) if !matches!(answer, Answer::Socket) => methods.layer(compression()),
+            _ => methods,
+        };
+        router = router.route(route.path, methods);
     }
     router
         .method_not_allowed_fallback(method_not_allowed)
@@ -217,6 +231,11 @@ pub fn router(app: App) -> Router {
         .layer(middleware::map_response(page::harden))
         .layer(axum::Extension(turns))
         .with_state(app)
+}
+
+/// Answers longer than [`COMPRESSED_BYTES_MIN`], for those who take gzip.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN))
 }
 
 /// Lets in nobody below a route's least role, nor where a tenant has no part. Notes for the handler who comes and what they see.

@@ -119,7 +119,7 @@ impl Plan {
         };
         let (access, _) = Access::open(state, settings, None, Arc::<SimClock>::clone(&clock)).await?;
         let live = Arc::new(Live::new(&store.resources()));
-        let push = Push::new(live, access.clone(), Arc::<SimClock>::clone(&clock), 10);
+        let push = Push::new(live, store.clone(), access.clone(), Arc::<SimClock>::clone(&clock), 10);
         let (shown, queue) = mpsc::channel(feed::QUEUE_MAX);
         let services = service::start(&Services::default());
         tokio::spawn(feed::deliver(push.clone(), services, queue));

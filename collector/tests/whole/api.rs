@@ -139,3 +139,36 @@ async fn promtool_has_nothing_to_say_about_metrics_of_a_real_machine() {
     }
     collector.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_answers_are_compressed_for_those_who_take_it_and_short_ones_are_not() {
+    use std::io::Read as _;
+    let (collector, _dir) = Collector::fresh().await;
+    let token = format!("Bearer {}", collector.sign_in().await);
+    let gzip = [("authorization", token.as_str()), ("accept-encoding", "gzip")];
+    let long = collector.ask("GET", "/api/openapi.json", &gzip, b"").await;
+    assert_eq!(long.headers.get("content-encoding").map(String::as_str), Some("gzip"), "{:?}", long.headers);
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&unchunked(&long.body)[..]).read_to_string(&mut text).unwrap();
+    let plain = collector.ask("GET", "/api/openapi.json", &gzip[..1], b"").await;
+    assert!(!plain.headers.contains_key("content-encoding"));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), plain.json());
+    assert!(text.len() > 4 * long.body.len(), "{} of {}", long.body.len(), text.len());
+    let short = collector.ask("GET", "/api/auth/me", &gzip, b"").await;
+    assert!(!short.headers.contains_key("content-encoding"), "{:?}", short.headers);
+    collector.stop().await;
+}
+
+/// A body that came in chunks, whole.
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    loop {
+        let end = body.windows(2).position(|two| two == b"\r\n").unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&body[end + 2..end + 2 + length]);
+        body = &body[end + 4 + length..];
+    }
+}

@@ -19,6 +19,7 @@ use farol_collector::{
     act::{Act, ActInstance, Bounds},
     api::{self, App, Parts},
     config::AccessSettings,
+    export::Exports,
     ingest::Ingest,
     live::Live,
     pull::Pull,
@@ -94,7 +95,7 @@ impl House {
         people.await.unwrap();
         let store = Store::open(folder.path(), Options::default(), Arc::clone(&told)).unwrap();
         let live = Arc::new(Live::new(&store.resources()));
-        let push = Push::new(Arc::clone(&live), access.clone(), Arc::clone(&told), 10);
+        let push = Push::new(Arc::clone(&live), store.clone(), access.clone(), Arc::clone(&told), 10);
         let (shown, _) = mpsc::channel(feed::QUEUE_MAX);
         let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&told), shown);
         let pull = Pull::new(&[], &store, START);
@@ -110,6 +111,7 @@ impl House {
             clock: told,
             own: Own::default(),
             tls: None,
+            exports: Exports::default(),
             started_ms: START,
         };
         let router = api::router(App::new(parts));
