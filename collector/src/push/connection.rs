@@ -105,7 +105,7 @@ pub(super) async fn serve<S: Socket>(socket: S, seat: Seat, person: Option<Perso
         echoes: None,
         given: 0,
     };
-    let end = match connection.sign_in(person).await {
+    let end = match Box::pin(connection.sign_in(person)).await {
         Ok(person) => connection.talk(&person).await,
         Err(end) => end,
     };
@@ -156,7 +156,8 @@ impl<S: Socket> Connection<S> {
             let step = tokio::select! {
                 () = asked(&mut closing) => Err(End::Close(code::GOING_AWAY, "the collector is stopping")),
                 received = self.socket.next() => match received {
-                    Some(Ok(received)) => self.hear(person, &received).await,
+                    // Boxed: what is rare need not make every listener's task larger.
+                    Some(Ok(received)) => Box::pin(self.hear(person, &received)).await,
                     Some(Err(_)) | None => Err(End::Gone),
                 },
                 () = mailbox.wake.notified() => self.deliver().await,
@@ -164,7 +165,7 @@ impl<S: Socket> Connection<S> {
                     self.held_until = None;
                     self.deliver().await
                 }
-                _ = heartbeat.tick() => self.beat(person).await,
+                _ = heartbeat.tick() => Box::pin(self.beat(person)).await,
             };
             if let Err(end) = step {
                 return end;
@@ -324,7 +325,7 @@ impl<S: Socket> Connection<S> {
         while self.held_until.is_none() {
             let Some(records) = self.seat.push.records(&self.seat.mailbox) else {
                 self.seat.push.0.skipped.fetch_add(1, Ordering::Relaxed);
-                self.catch_up().await?;
+                Box::pin(self.catch_up()).await?;
                 continue;
             };
             if records.is_empty() {

@@ -144,3 +144,16 @@ async fn whoever_says_nothing_within_five_seconds_is_told_to_sign_in() {
     assert_eq!(far.began.elapsed().as_secs(), AUTH_WITHIN.as_secs());
     far.lasted().await;
 }
+
+/// Bytes of a listener's task beside its socket: a thousand listeners are a thousand of these.
+const TASK_BYTES_MAX: usize = 2_048;
+
+#[tokio::test]
+async fn the_task_of_a_listener_stays_small() {
+    let dir = TempDir::new().unwrap();
+    let push = push(&dir).await;
+    let ((_to, received), (sent, _from)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    let task = serve(Pipe { received, sent, is_open: true }, push.seat().unwrap(), Some(person()), None);
+    let bytes = size_of_val(&task);
+    assert!(bytes <= TASK_BYTES_MAX, "{bytes} bytes");
+}
