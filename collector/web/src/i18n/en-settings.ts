@@ -162,10 +162,9 @@ export const enSettings: Words<typeof ptSettings> = {
   rolesPermission: 'Permission',
   mayNot: 'no',
   maySee: 'See dashboards, export',
-  mayAcknowledge: 'Acknowledge and silence alerts',
   mayInspect: 'Inspect cache keys',
   mayDelete: 'Delete cache keys, by name or pattern',
-  mayRules: 'Rules, integrations, tokens, shared dashboards',
+  mayShare: 'Shared dashboards, agent tokens, audit log',
   mayFlush: 'Clear the entire cache, monitoring of the collector',
   mayUsers: 'Users and roles',
 

@@ -166,10 +166,9 @@ export const ptSettings = {
   rolesPermission: 'Permissão',
   mayNot: 'não',
   maySee: 'Ver painéis, exportar',
-  mayAcknowledge: 'Reconhecer e silenciar alertas',
   mayInspect: 'Inspecionar chaves do cache',
   mayDelete: 'Excluir chaves do cache, por nome ou padrão',
-  mayRules: 'Regras, integrações, tokens, painéis compartilhados',
+  mayShare: 'Painéis compartilhados, tokens de agentes, auditoria',
   mayFlush: 'Limpar todo o cache, monitoramento do coletor',
   mayUsers: 'Usuários e papéis',
 

@@ -7,15 +7,14 @@ import { s } from './words';
 
 const ROLES: readonly Role[] = ['viewer', 'operator', 'admin', 'super_admin'];
 
-type Permission = 'maySee' | 'mayAcknowledge' | 'mayInspect' | 'mayDelete' | 'mayRules' | 'mayFlush' | 'mayUsers';
+type Permission = 'maySee' | 'mayInspect' | 'mayDelete' | 'mayShare' | 'mayFlush' | 'mayUsers';
 
 /** The least role of each. */
 const PERMISSIONS: readonly [Permission, Role][] = [
   ['maySee', 'viewer'],
-  ['mayAcknowledge', 'operator'],
   ['mayInspect', 'operator'],
   ['mayDelete', 'admin'],
-  ['mayRules', 'admin'],
+  ['mayShare', 'admin'],
   ['mayFlush', 'super_admin'],
   ['mayUsers', 'super_admin'],
 ];
