@@ -64,6 +64,11 @@ impl Owners {
         if resources.all(|id| all.contains_key(&id)) {
             return all;
         }
+        self.fresh(now_ms)
+    }
+
+    /// The same, read now: for a snapshot, which must know the service that was told of a moment ago.
+    pub(super) fn fresh(&self, now_ms: i64) -> All {
         let all = Arc::new(self.read());
         *lock(&self.known) = Known { at_ms: now_ms, all: Arc::clone(&all) };
         all

@@ -105,7 +105,7 @@ impl Push {
 
     fn make(&self, of: &Of, now_ms: i64) -> Result<Snapshot, QueryError> {
         let (stream, upto) = self.0.position();
-        let owners = self.0.owners.all(now_ms);
+        let owners = self.0.owners.fresh(now_ms);
         let view = if let Room::Tenant(name) = &of.room { View::Tenant(Arc::clone(name)) } else { of.view.clone() };
         let mut newest: Vec<(i64, Record)> = Vec::new();
         for kind in Kind::ALL.into_iter().filter(|kind| of.room.tells(*kind)) {

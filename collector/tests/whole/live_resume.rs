@@ -112,6 +112,9 @@ async fn after_a_restart_the_newest_of_history_comes_and_then_what_is_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_are_there_for_every_room_of_records() {
     let (collector, _dir) = Collector::fresh().await;
+    // What is known of resources is kept for a while: the service that is told of next is not in it.
+    let mut early = back(&collector, "ai", &json!(1), &json!(null)).await;
+    next_of(&mut early, "Snapshot").await;
     tell(&collector, 1, "shop", &[("A", "{}"), ("MessageSent", r#"{"status":"sent"}"#), ("SystemAlert", r#"{"rule_id":"r"}"#)])
         .await;
     for (room, records) in [
