@@ -28,7 +28,7 @@ use crate::{
     push::{Push, feed, figures::Sources},
     self_watch::{Own, SelfWatch, Work, report_own},
     service::{self, Services, feedback},
-    state::{FILE_NAME, State, StateError},
+    state::{FILE_NAME, State, StateError, StateThread},
 };
 
 mod listen;
@@ -104,7 +104,15 @@ pub async fn serve(
     let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
-    let store = open_store(&settings, Arc::clone(&clock)).await?;
+    let store = match open_store(&settings, Arc::clone(&clock)).await {
+        Ok(store) => store,
+        Err(error) => {
+            // What cannot start leaves the accounts' file closed, not cut off.
+            drop((act, access));
+            close_accounts(state_thread).await?;
+            return Err(error);
+        }
+    };
     let stages = Stages::start(&settings, access, act, store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
     let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
@@ -121,13 +129,19 @@ pub async fn serve(
     drop(ingest);
     closing.send_replace(true);
     let result = stages.drain(listening).await;
-    // A request that was cut off may still hold the accounts: what it wanted is lost with it, what was done is on disk.
-    match timeout(JOIN_WITHIN, tokio::task::spawn_blocking(move || state_thread.join())).await {
+    close_accounts(state_thread).await?;
+    result?;
+    tracing::info!(target: "run", "collector stopped");
+    Ok(())
+}
+
+/// Waits until the accounts' file is closed. A request that was cut off may still hold it: what it wanted is lost with it, what was
+/// done is on disk.
+async fn close_accounts(thread: StateThread) -> Result<(), StateError> {
+    match timeout(JOIN_WITHIN, tokio::task::spawn_blocking(move || thread.join())).await {
         Ok(joined) => joined.unwrap_or(Err(StateError::Closed))?,
         Err(_) => tracing::warn!(target: "run", "accounts were still in use"),
     }
-    result?;
-    tracing::info!(target: "run", "collector stopped");
     Ok(())
 }
 
