@@ -38,9 +38,8 @@ fn ask(collector: &Collector, who: &str, token: Option<&str>) {
     let done = command.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{who}: {said}\n{}", String::from_utf8_lossy(&done.stderr));
-    let tried =
-        said.lines().find_map(|line| line.trim().strip_suffix(" skipped").unwrap_or(line.trim()).split_once(" generated"));
-    let tried: u32 = tried.and_then(|(count, _)| count.trim().parse().ok()).unwrap_or_else(|| panic!("{who}: {said}"));
+    let count = |line: &str| line.trim().split_once(" generated,")?.0.parse().ok();
+    let tried: u32 = said.lines().find_map(count).unwrap_or_else(|| panic!("{who}: {said}"));
     assert!(tried > 500, "{who}: only {tried} requests were made:\n{said}");
     println!("{who}: {tried} requests");
     assert!(!collector.log().contains("panicked"), "{who}: {}", collector.log());
@@ -56,13 +55,26 @@ fn sign_in(collector: &Collector, name: &str) -> String {
 fn no_role_gets_an_answer_that_the_document_does_not_tell() {
     let mut collector = Collector::start();
     let mut admin: Client = collector.api();
-    let people = ["viewer", "operator", "admin", "super_admin"].into_iter().flat_map(|role| [(role, None), (role, Some("acme"))]);
-    for (role, tenant) in people {
+    // Bound to a tenant it is the guard that answers otherwise, in the same way for every role.
+    let people = [
+        ("viewer", None),
+        ("operator", None),
+        ("admin", None),
+        ("super_admin", None),
+        ("viewer", Some("acme")),
+        ("super_admin", Some("acme")),
+    ];
+    // All sign in before anybody asks: what is made up of user names and passwords uses the limit of sign-ins up.
+    let signed_in = people.map(|(role, tenant)| {
         let name = format!("{role}-{}", tenant.unwrap_or("all"));
         let made =
             admin.post("/api/v1/users", &json!({ "username": name, "role": role, "tenant": tenant, "password": PASSWORD }));
         assert_eq!(made.status, 201, "{}", made.text());
-        ask(&collector, &name, Some(&sign_in(&collector, &name)));
+        let token = sign_in(&collector, &name);
+        (name, token)
+    });
+    for (name, token) in &signed_in {
+        ask(&collector, name, Some(token));
     }
     ask(&collector, "an agent", Some(AGENT_TOKEN));
     ask(&collector, "a stranger", None);
