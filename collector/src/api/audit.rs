@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use farol_shared::report;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -149,7 +149,8 @@ pub(super) async fn export(app: App, mut request: Request) -> Result<Response, P
     noted.await.map_err(|error| state_problem(&error))?;
     let file = File { access, format, wanted, part: Part::Head };
     let pieces = stream::unfold(file, async |mut file| file.piece().await.map(|piece| (piece, file)));
-    let mut response = Body::from_stream(pieces).into_response();
+    // Who compresses it asks once more after the end.
+    let mut response = Body::from_stream(pieces.fuse()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media()));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(format.file()));

@@ -10,7 +10,7 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use farol_shared::report;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{CHUNK_BYTES, CHUNKS_WAITING_MAX, ExportError, Place, STALLED_AFTER, Source};
@@ -56,7 +56,8 @@ where
         }
         ended(end, rows);
     });
-    Body::from_stream(stream::unfold(Some((waiting, is_whole)), next))
+    // Who compresses it asks once more after the end.
+    Body::from_stream(stream::unfold(Some((waiting, is_whole)), next).fuse())
 }
 
 type Reader = (mpsc::Receiver<Bytes>, Arc<AtomicBool>);
