@@ -154,9 +154,11 @@ async fn long_answers_are_compressed_for_those_who_take_it_and_short_ones_are_no
     assert!(!plain.headers.contains_key("content-encoding"));
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), plain.json());
     assert!(text.len() > 4 * long.body.len(), "{} of {}", long.body.len(), text.len());
-    for file in
-        ["/api/v1/audit/export?format=csv", "/api/v1/export?metric=orders&format=ndjson", "/api/v1/export/events?format=json"]
-    {
+    for file in [
+        "/api/v1/audit/export?format=csv",
+        "/api/v1/export?metric=messages_sent&format=ndjson",
+        "/api/v1/export/events?format=json",
+    ] {
         let reply = collector.ask("GET", file, &gzip, b"").await;
         assert_eq!((reply.status, reply.headers.get("content-encoding").map(String::as_str)), (200, Some("gzip")), "{file}");
         let mut text = String::new();
