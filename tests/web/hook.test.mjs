@@ -204,7 +204,7 @@ test("the printed hook, on a page from elsewhere, shows figures, events and aler
       now.events.length >= 3 &&
       now.messages === "1" &&
       now.conversations === "1" &&
-      now.alerts.length > 0 &&
+      now.alerts.includes("queue_depth: 12.5") &&
       now
     );
   });
