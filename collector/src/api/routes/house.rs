@@ -25,5 +25,6 @@ pub(super) const ROWS: &[Route] = &[
         Answer::Media("application/vnd.farol.batch+msgpack; version=1"),
         handle!(ingest::routes::batches),
     )
-    .body_max(farol_shared::limit::BATCH_BYTES_MAX),
+    .body_max(farol_shared::limit::BATCH_BYTES_MAX)
+    .also(&[413, 415, 422]),
 ];
