@@ -7,6 +7,10 @@ pub const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Largest batch after decompression, in bytes. Guards the collector against a decompression bomb.
 pub const BATCH_DECODED_BYTES_MAX: usize = 8 << 20;
 
+/// Deepest nesting of a batch, in lists and maps within each other. Ours is below 10; whatever reads deeper than it must takes stack for
+/// each level, and the sender would choose how much.
+pub const BATCH_DEPTH_MAX: usize = 32;
+
 /// Most frames in one batch. An agent sends one a tick; more would hold the acknowledgement back.
 pub const BATCH_FRAMES_MAX: usize = 600;
 

@@ -1,6 +1,6 @@
 //! How a batch travels: MessagePack over `POST /v1/batches`, checked against every limit before it is believed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     batch::{Batch, Tables},
@@ -85,7 +85,14 @@ pub fn encode_ack(ack: &Ack) -> Vec<u8> {
 /// # Errors
 /// [`WireError::Malformed`] when it is no answer.
 pub fn decode_ack(bytes: &[u8]) -> Result<Ack, WireError> {
-    rmp_serde::from_slice(bytes).map_err(|source| WireError::Malformed { part: "answer", source })
+    read("answer", bytes)
+}
+
+/// Reads MessagePack, no deeper nested than any of ours is.
+fn read<T: DeserializeOwned>(part: &'static str, bytes: &[u8]) -> Result<T, WireError> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    reader.set_max_depth(limit::BATCH_DEPTH_MAX);
+    T::deserialize(&mut reader).map_err(|source| WireError::Malformed { part, source })
 }
 
 /// Decodes a batch and checks its own bounds; the tables inside stay encoded.
@@ -94,7 +101,7 @@ pub fn decode_ack(bytes: &[u8]) -> Result<Ack, WireError> {
 /// [`WireError`] tells which part is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Batch, WireError> {
     at_most("batch", bytes.len(), limit::BATCH_DECODED_BYTES_MAX)?;
-    let batch: Batch = rmp_serde::from_slice(bytes).map_err(|source| WireError::Malformed { part: "batch", source })?;
+    let batch: Batch = read("batch", bytes)?;
     at_most("agent", batch.agent.len(), limit::KEY_BYTES_MAX)?;
     at_most("frames", batch.frames.len(), limit::BATCH_FRAMES_MAX)?;
     if batch.agent.is_empty() {
@@ -122,7 +129,7 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, WireError> {
 /// # Errors
 /// [`WireError`] tells which part is wrong.
 pub fn decode_tables(bytes: &[u8]) -> Result<Tables, WireError> {
-    let tables: Tables = rmp_serde::from_slice(bytes).map_err(|source| WireError::Malformed { part: "tables", source })?;
+    let tables: Tables = read("tables", bytes)?;
     at_most("resources", tables.0.len(), limit::BATCH_RESOURCES_MAX)?;
     let mut series_total = 0;
     for table in &tables.0 {

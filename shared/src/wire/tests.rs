@@ -183,6 +183,26 @@ fn a_length_that_the_body_cannot_hold_reserves_nothing() {
 }
 
 #[test]
+fn what_is_nested_deeper_than_any_batch_is_refused_not_followed() {
+    // A field that nobody knows is skipped, and skipping follows it as deep as it goes.
+    let nested = |depth: usize| {
+        let mut bytes = vec![0x81, 0xa1, b'x'];
+        bytes.extend(std::iter::repeat_n(0x91, depth));
+        bytes.push(0xc0);
+        bytes
+    };
+    let deep = nested(100);
+    for (part, read) in [
+        ("batch", decode(&deep).map(drop)),
+        ("answer", decode_ack(&deep).map(drop)),
+        ("tables", decode_tables(&[&[0x91], &deep[..]].concat()).map(drop)),
+    ] {
+        let Err(WireError::Malformed { source, .. }) = read else { panic!("{part}: {read:?}") };
+        assert!(matches!(source, rmp_serde::decode::Error::DepthLimitExceeded), "{part}: {source}");
+    }
+}
+
+#[test]
 fn a_row_longer_than_its_table_does_not_fit() {
     let resource =
         Resource { key: "host:a".into(), kind: ResourceKind::Host, parent: None, tenant: None, attributes: BTreeMap::new() };
