@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod act;
+pub mod alert;
 pub mod api;
 pub mod boards;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod exposition;
 pub mod health;
 pub mod ingest;
 pub mod live;
+pub mod notify;
 pub mod number;
 pub mod page;
 pub mod problem;

@@ -85,6 +85,48 @@ pub(super) const MIGRATIONS: &[&str] = &[
         WHEN old.id > (SELECT max(id) FROM audit) - 100000
         BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
 ",
+    "
+    -- Alerts: rules that people made or changed, what is firing and what did, incidents, silences, channels and what they were told.
+    CREATE TABLE rule (
+        id TEXT PRIMARY KEY, body TEXT NOT NULL, revision INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE incident (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT, level TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER,
+        acknowledged_by TEXT, acknowledged_ms INTEGER, body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX incident_open ON incident (id) WHERE closed_ms IS NULL;
+    CREATE INDEX incident_by_time ON incident (opened_ms);
+    CREATE TABLE alert (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, resource INTEGER NOT NULL, attributes TEXT NOT NULL, tenant TEXT,
+        level TEXT NOT NULL, onset_ms INTEGER NOT NULL, fired_ms INTEGER NOT NULL, resolved_ms INTEGER,
+        incident INTEGER NOT NULL REFERENCES incident (id) ON DELETE CASCADE, body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX alert_open ON alert (rule, resource, attributes) WHERE resolved_ms IS NULL;
+    CREATE INDEX alert_by_time ON alert (fired_ms);
+    CREATE INDEX alert_of_incident ON alert (incident);
+    CREATE TABLE incident_line (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, incident INTEGER NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+        time_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX line_of_incident ON incident_line (incident, id);
+    CREATE TABLE silence (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, body TEXT NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, ended_ms INTEGER, held INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE channel (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, tenant TEXT, body TEXT NOT NULL, secrets BLOB NOT NULL,
+        updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- The outbox: what a channel is to be told, and what became of it.
+    CREATE TABLE delivery (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, channel TEXT NOT NULL,
+        incident INTEGER REFERENCES incident (id) ON DELETE CASCADE, notice TEXT NOT NULL, state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, done_ms INTEGER,
+        detail TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE INDEX delivery_waiting ON delivery (channel, next_ms) WHERE state = 'waiting';
+    CREATE INDEX delivery_of_incident ON delivery (incident, id);
+",
 ];
 
 /// How long one process waits for another's write. Writes take milliseconds.
