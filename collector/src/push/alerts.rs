@@ -1,8 +1,9 @@
-//! Alerts: lights that change, and what applications raise by `SystemAlert` events.
+//! Alerts in the rooms: what rules found, and what applications raise by `SystemAlert` events.
 //!
-//! In: the overview's lines that changed, once a second. Out: an alert for each reason that comes, becomes graver or milder, or goes.
+//! In: alerts that changed, after they were kept (see [`crate::alert`]). Out: a message for each to those who listen, and the alerts of
+//! the last day to those who come.
 //!
-//! Bounded: the newest [`KEPT_MAX`] of a day are kept in memory; reasons in force are at most nine a resource.
+//! Bounded: the newest [`KEPT_MAX`] of a day are kept in memory, and one line for each that is not over.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,17 +18,10 @@ use utoipa::ToSchema;
 
 use super::{
     Push, lock,
-    owners::{All, Owned, sees},
+    owners::{All, Owned},
     records::Told,
 };
-use crate::{
-    access::View,
-    live::{
-        Line,
-        status::{self, Code, Reason, Status},
-    },
-    problem::Problem,
-};
+use crate::{access::View, problem::Problem};
 
 /// The type of the events by which applications raise alerts.
 pub(super) const SYSTEM_ALERT: &str = "SystemAlert";
@@ -35,11 +29,8 @@ pub(super) const SYSTEM_ALERT: &str = "SystemAlert";
 /// For how long alerts are kept, in milliseconds: a day.
 pub const KEPT_FOR_MS: i64 = 86_400_000;
 
-/// Most alerts of lights that are kept. At 400 bytes each, 2 MB.
+/// Most alerts that are kept. At 400 bytes each, 2 MB.
 pub const KEPT_MAX: usize = 5_000;
-
-/// After a start every resource is silent until its agent is heard; for so long that is no alert, in milliseconds.
-const START_MS: i64 = 30_000;
 
 /// How grave an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -47,9 +38,9 @@ const START_MS: i64 = 30_000;
 pub enum Severity {
     /// It is over.
     Resolved,
-    /// A yellow light.
+    /// Look at it today.
     Warning,
-    /// A red light, or silence.
+    /// Look at it now.
     Critical,
 }
 
@@ -58,8 +49,8 @@ pub enum Severity {
 #[serde(rename_all = "lowercase")]
 #[schema(as = AlertSource)]
 pub enum Source {
-    /// A light of the overview changed.
-    Light,
+    /// A rule.
+    Rule,
     /// An application told a `SystemAlert` event.
     Application,
 }
@@ -67,10 +58,13 @@ pub enum Source {
 /// Something that went wrong, got worse or better, or is over.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Alert {
-    /// What rule: `cpu_high`, `memory_high`, `disk_high`, `silent`, `throttled`, `oom`, `errors_high`, `latency_high`, `no_answer`, or
-    /// as the application names it.
+    /// Number of the alert; none when an application raised it.
+    pub id: Option<i64>,
+    /// Number of its incident; none when an application raised it.
+    pub incident: Option<i64>,
+    /// Word of the rule, or as the application names it.
     pub rule_id: String,
-    /// What is wrong, in words.
+    /// What is judged: the rule's metric, or as the application says.
     pub condition: String,
     /// The threshold that was passed: a ratio, seconds, or a number; as the application says.
     pub threshold: Option<f64>,
@@ -109,40 +103,26 @@ pub struct AlertData {
     pub severity: Severity,
 }
 
-/// The reasons in force, and what happened within a day.
+/// What is not over, and what happened within a day.
 #[derive(Debug, Default)]
 pub(super) struct Alerts(Mutex<Watched>);
 
 #[derive(Debug, Default)]
 struct Watched {
-    started_ms: Option<i64>,
-    is_settled: bool,
-    in_force: HashMap<ResourceId, Vec<InForce>>,
+    /// Number of the alert to its tenant.
+    in_force: HashMap<i64, Option<String>>,
     kept: VecDeque<Alert>,
 }
 
-#[derive(Debug, Clone)]
-struct InForce {
-    reason: Reason,
-    severity: Severity,
-    since_ms: i64,
-}
-
 impl Alerts {
-    /// Takes lines in, and answers what changed.
-    fn take(&self, lines: &[Line], owners: &All, now_ms: i64) -> Vec<Alert> {
+    /// Takes in what changed.
+    fn take(&self, news: &[Alert], now_ms: i64) {
         let mut watched = lock(&self.0);
-        let mut news = Vec::new();
-        for line in lines {
-            if line.status == Status::Silent && !line.ended && !watched.is_settled {
-                continue;
-            }
-            let owned = owners.get(&line.id);
-            let before = watched.in_force.remove(&line.id).unwrap_or_default();
-            let after =
-                changes(line, before, now_ms, &mut |severity, one| news.push(of_light(line.id, owned, severity, one, now_ms)));
-            if !after.is_empty() {
-                watched.in_force.insert(line.id, after);
+        for alert in news {
+            match (alert.id, alert.severity) {
+                (Some(id), Severity::Resolved) => drop(watched.in_force.remove(&id)),
+                (Some(id), _) => drop(watched.in_force.insert(id, alert.tenant.clone())),
+                (None, _) => {}
             }
         }
         watched.kept.extend(news.iter().cloned());
@@ -151,22 +131,11 @@ impl Alerts {
         {
             watched.kept.pop_front();
         }
-        news
     }
 
-    /// Whether the lines must be looked at as a whole: once, when those who are alive have been heard of since the start.
-    fn is_to_settle(&self, now_ms: i64) -> bool {
-        let mut watched = lock(&self.0);
-        let started_ms = *watched.started_ms.get_or_insert(now_ms);
-        let is_due = !watched.is_settled && now_ms.saturating_sub(started_ms) >= START_MS;
-        watched.is_settled |= is_due;
-        is_due
-    }
-
-    /// How many reasons are in force that a view sees.
-    pub(super) fn in_force(&self, view: &View, owners: &All) -> usize {
-        let watched = lock(&self.0);
-        watched.in_force.iter().filter(|(id, _)| sees(view, owners, **id)).map(|(_, reasons)| reasons.len()).sum()
+    /// How many alerts are not over that a view sees.
+    pub(super) fn in_force(&self, view: &View) -> usize {
+        lock(&self.0).in_force.values().filter(|tenant| view.sees(tenant.as_deref())).count()
     }
 
     /// What happened since a time, oldest first.
@@ -174,81 +143,6 @@ impl Alerts {
         let watched = lock(&self.0);
         let is_told = |alert: &&Alert| alert.timestamp >= from_ms && view.sees(alert.tenant.as_deref());
         watched.kept.iter().filter(is_told).cloned().collect()
-    }
-}
-
-/// Compares the reasons of a line with those before, tells the difference, and answers what is in force now.
-fn changes(line: &Line, before: Vec<InForce>, now_ms: i64, tell: &mut dyn FnMut(Severity, &InForce)) -> Vec<InForce> {
-    let mut after: Vec<InForce> = Vec::new();
-    // Whoever ended is no failure.
-    let reasons = if line.ended { &[] } else { line.reasons.as_slice() };
-    for reason in reasons {
-        let known = before.iter().find(|one| one.reason.code == reason.code);
-        let severity = severity(reason);
-        let one = InForce { reason: reason.clone(), severity, since_ms: known.map_or(now_ms, |known| known.since_ms) };
-        if known.is_none_or(|known| known.severity != severity) {
-            tell(severity, &one);
-        }
-        after.push(one);
-    }
-    for gone in before {
-        if after.iter().any(|one| one.reason.code == gone.reason.code) {
-            continue;
-        }
-        if line.status == Status::Silent && !line.ended {
-            // Nobody knows: it is over when somebody says so.
-            after.push(gone);
-        } else {
-            tell(Severity::Resolved, &gone);
-        }
-    }
-    after
-}
-
-fn severity(reason: &Reason) -> Severity {
-    let is_critical = match reason.code {
-        Code::CpuHigh | Code::MemoryHigh | Code::DiskHigh => reason.threshold >= status::CRITICAL_ABOVE,
-        Code::ErrorsHigh => reason.threshold >= status::ERRORS_CRITICAL_ABOVE,
-        Code::LatencyHigh => reason.threshold >= status::LATENCY_CRITICAL_ABOVE_S,
-        Code::Silent => true,
-        Code::Throttled | Code::Oom | Code::NoAnswer => false,
-    };
-    if is_critical { Severity::Critical } else { Severity::Warning }
-}
-
-/// The rule's name for programs, and for people.
-const fn rule(code: Code) -> (&'static str, &'static str, &'static str) {
-    match code {
-        Code::CpuHigh => ("cpu_high", "CPU high", "CPU in use against its limit"),
-        Code::MemoryHigh => ("memory_high", "Memory high", "memory in use against its limit"),
-        Code::DiskHigh => ("disk_high", "Disk nearly full", "space in use of a file system"),
-        Code::Silent => ("silent", "Silent", "seconds since the newest sample"),
-        Code::Throttled => ("throttled", "CPU throttled", "share of scheduler periods that were throttled"),
-        Code::Oom => ("oom", "Killed for want of memory", "processes killed for want of memory"),
-        Code::ErrorsHigh => ("errors_high", "Too many errors", "share of requests that failed"),
-        Code::LatencyHigh => ("latency_high", "Requests too slow", "95th percentile of durations, in seconds"),
-        Code::NoAnswer => ("no_answer", "No answer", "whether an outside system answers"),
-    }
-}
-
-fn of_light(resource: ResourceId, owned: Option<&Owned>, severity: Severity, one: &InForce, now_ms: i64) -> Alert {
-    let (rule_id, title, condition) = rule(one.reason.code);
-    let name = owned.map_or_else(|| resource.to_string(), |owned| owned.name.to_string());
-    let (threshold, current_value) = (Some(one.reason.threshold), Some(one.reason.value));
-    Alert {
-        rule_id: rule_id.to_owned(),
-        condition: condition.to_owned(),
-        threshold,
-        current_value,
-        severity,
-        source: Source::Light,
-        resource,
-        tenant: owned.and_then(|owned| owned.tenant.as_deref().map(str::to_owned)),
-        detail: one.reason.detail.clone(),
-        since: one.since_ms,
-        timestamp: now_ms,
-        data: AlertData { rule_name: format!("{title}: {name}"), current_value, threshold, severity },
-        resource_name: Some(name),
     }
 }
 
@@ -266,6 +160,8 @@ impl Alert {
         let (threshold, current_value) = (told["threshold"].as_f64(), told["current_value"].as_f64());
         let tenant = event.tenant.clone().or_else(|| owned?.tenant.as_deref().map(str::to_owned));
         Self {
+            id: None,
+            incident: None,
             condition: text("condition").unwrap_or_default(),
             threshold,
             current_value,
@@ -289,16 +185,18 @@ impl Alert {
 }
 
 impl Push {
-    /// Tells the lights that changed. Called once a second.
-    pub(super) fn watch_lights(&self, changed: &[Line], now_ms: i64) {
-        let all = self.0.alerts.is_to_settle(now_ms).then(|| self.0.live.lines(now_ms, false));
-        let lines = all.as_deref().unwrap_or(changed);
-        let is_told = |line: &Line| line.status != Status::Ok;
-        let owners = self.0.owners.with(lines.iter().filter(|line| is_told(line)).map(|line| line.id), now_ms);
-        let news = self.0.alerts.take(lines, &owners, now_ms);
+    /// Takes in the alerts of the last day at a start, oldest first: nobody is told.
+    pub fn remember_alerts(&self, known: &[Alert], now_ms: i64) {
+        self.0.alerts.take(known, now_ms);
+    }
+
+    /// Tells alerts that changed, after they were kept.
+    pub fn tell_alerts(&self, news: &[Alert], now_ms: i64) {
         if news.is_empty() {
             return;
         }
+        let owners = self.0.owners.with(news.iter().map(|alert| alert.resource), now_ms);
+        self.0.alerts.take(news, now_ms);
         let record = |alert: &Alert| Told { resource: alert.resource, owned: owners.get(&alert.resource) }.alert(alert);
         self.0.append(news.iter().map(record).collect(), now_ms);
         self.wake_followers();
@@ -358,80 +256,47 @@ pub(super) fn ranges(view: &View, owners: &All, from_ms: i64, to_ms: i64) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::figures::Latest;
 
-    fn line(status: Status, reasons: &[(Code, f64)]) -> Line {
-        let reason = |(code, threshold): &(Code, f64)| Reason { code: *code, value: 0.9, threshold: *threshold, detail: None };
-        Line {
-            id: 1,
-            time: 0,
-            status,
-            reasons: reasons.iter().map(reason).collect(),
-            ended: false,
-            latest: Latest::default(),
-            agent: "a".into(),
+    fn alert(id: i64, severity: Severity, timestamp: i64) -> Alert {
+        let data = AlertData { rule_name: "Queue".to_owned(), current_value: Some(2.0), threshold: Some(1.0), severity };
+        Alert {
+            id: Some(id),
+            incident: Some(1),
+            rule_id: "queue".to_owned(),
+            condition: "celery.queue.length".to_owned(),
+            threshold: Some(1.0),
+            current_value: Some(2.0),
+            severity,
+            source: Source::Rule,
+            resource: 3,
+            resource_name: None,
+            tenant: Some("acme".to_owned()),
+            detail: None,
+            since: timestamp,
+            timestamp,
+            data,
         }
     }
 
-    fn told(alerts: &Alerts, line: &Line, now_ms: i64) -> Vec<(String, Severity, i64)> {
-        let news = alerts.take(std::slice::from_ref(line), &All::default(), now_ms);
-        news.into_iter().map(|alert| (alert.rule_id, alert.severity, alert.since)).collect()
-    }
-
-    fn settled() -> Alerts {
-        let alerts = Alerts::default();
-        assert!(!alerts.is_to_settle(0));
-        assert!(alerts.is_to_settle(START_MS) && !alerts.is_to_settle(START_MS + 1));
-        alerts
-    }
-
     #[test]
-    fn a_light_tells_when_it_comes_worsens_and_goes_and_not_in_between() {
-        let alerts = settled();
-        let cpu = |threshold| line(Status::Warning, &[(Code::CpuHigh, threshold)]);
-        assert_eq!(told(&alerts, &line(Status::Ok, &[]), 1), []);
-        assert_eq!(told(&alerts, &cpu(0.80), 2), [("cpu_high".to_owned(), Severity::Warning, 2)]);
-        assert_eq!(told(&alerts, &cpu(0.80), 3), []);
-        assert_eq!(told(&alerts, &cpu(0.95), 4), [("cpu_high".to_owned(), Severity::Critical, 2)]);
-        let both = line(Status::Critical, &[(Code::CpuHigh, 0.95), (Code::Oom, 0.0)]);
-        assert_eq!(told(&alerts, &both, 5), [("oom".to_owned(), Severity::Warning, 5)]);
-        assert_eq!(told(&alerts, &line(Status::Ok, &[]), 6).len(), 2);
-        assert_eq!(alerts.in_force(&View::Whole, &All::default()), 0);
-        assert_eq!(alerts.since(4, &View::Whole).len(), 4);
-        assert_eq!(alerts.since(0, &View::Tenant("acme".into())), []);
-    }
-
-    #[test]
-    fn silence_is_an_alert_and_leaves_open_what_was_wrong_before() {
-        let alerts = settled();
-        told(&alerts, &line(Status::Warning, &[(Code::DiskHigh, 0.80)]), 1);
-        let silent = line(Status::Silent, &[(Code::Silent, 5.0)]);
-        assert_eq!(told(&alerts, &silent, 2), [("silent".to_owned(), Severity::Critical, 2)]);
-        let back = line(Status::Warning, &[(Code::DiskHigh, 0.80)]);
-        assert_eq!(told(&alerts, &back, 3), [("silent".to_owned(), Severity::Resolved, 2)]);
-        told(&alerts, &silent, 4);
-        let ended = Line { ended: true, ..silent };
-        assert_eq!(told(&alerts, &ended, 5).len(), 2, "whoever ended is no failure");
-    }
-
-    #[test]
-    fn after_a_start_nobody_is_missed_before_there_was_time_to_come() {
-        let alerts = Alerts::default();
-        alerts.is_to_settle(0);
-        assert_eq!(told(&alerts, &line(Status::Silent, &[(Code::Silent, 5.0)]), 1), []);
-        alerts.is_to_settle(START_MS);
-        assert_eq!(told(&alerts, &line(Status::Silent, &[(Code::Silent, 5.0)]), START_MS).len(), 1);
+    fn an_alert_is_in_force_until_it_is_resolved() {
+        let (alerts, acme) = (Alerts::default(), View::Tenant("acme".into()));
+        alerts.take(&[alert(1, Severity::Warning, 1), alert(2, Severity::Critical, 2)], 2);
+        assert_eq!((alerts.in_force(&View::Whole), alerts.in_force(&acme)), (2, 2));
+        assert_eq!(alerts.in_force(&View::Tenant("other".into())), 0);
+        alerts.take(&[alert(1, Severity::Critical, 3), alert(2, Severity::Resolved, 4)], 4);
+        assert_eq!(alerts.in_force(&View::Whole), 1);
+        assert_eq!(alerts.since(3, &acme).len(), 2);
     }
 
     #[test]
     fn what_is_kept_is_bounded_by_number_and_age() {
-        let alerts = settled();
-        for n in 0..i64::try_from(KEPT_MAX).unwrap() {
-            told(&alerts, &line(Status::Warning, &[(Code::Oom, 0.0)]), n);
-            told(&alerts, &line(Status::Ok, &[]), n);
+        let alerts = Alerts::default();
+        for n in 0..=i64::try_from(KEPT_MAX).unwrap() {
+            alerts.take(&[alert(n, Severity::Resolved, n)], n);
         }
         assert_eq!(alerts.since(0, &View::Whole).len(), KEPT_MAX);
-        told(&alerts, &line(Status::Warning, &[(Code::Oom, 0.0)]), 2 * KEPT_FOR_MS);
+        alerts.take(&[alert(1, Severity::Warning, 2 * KEPT_FOR_MS)], 2 * KEPT_FOR_MS);
         assert_eq!(alerts.since(0, &View::Whole).len(), 1);
     }
 

@@ -97,7 +97,6 @@ pub async fn beat(push: Push, sources: Sources, own: impl Fn() -> Option<Resourc
         let told = tokio::task::spawn_blocking(move || {
             let changed = push.0.live.lines(now_ms, true);
             push.beat(&changed, &sources, own, now_ms);
-            push.watch_lights(&changed, now_ms);
         });
         if told.await.is_err() {
             tracing::error!(target: "push", "telling the overview failed");

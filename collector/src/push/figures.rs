@@ -179,7 +179,7 @@ impl Moment<'_> {
         ] {
             told.insert(name.to_owned(), json!(lines.iter().filter(|line| line.status == status && !line.ended).count()));
         }
-        told.insert("alerts_active".to_owned(), json!(push.0.alerts.in_force(view, &self.owners)));
+        told.insert("alerts_active".to_owned(), json!(push.0.alerts.in_force(view)));
         let services: Vec<ResourceId> = lines.iter().map(|line| line.id).collect();
         self.requests(view, &services, told);
         let is_whole = *view == View::Whole;

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Route] = &[
     get(
         "/api/v1/dashboard/alerts",
         READ,
-        "What went wrong within the last 24 hours: lights that changed, and what applications raised by `SystemAlert` events.",
+        "What went wrong within the last 24 hours: alerts of rules that began, changed or ended, and what applications raised by `SystemAlert` events.",
         &[],
         Answer::Json(shape::<alerts::Alerts>),
         serve!(alerts::alerts),
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Route] = &[
         Method::Get,
         "/ws/alerts",
         READ,
-        "The same, listening to `alerts` from the start: lights that change, and what applications raise.",
+        "The same, listening to `alerts` from the start: alerts of rules as they begin, change and end, and what applications raise.",
         Answer::Socket,
         handle!(push::routes::room),
     )
