@@ -14,9 +14,20 @@ use farol_store::ResourceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub mod cause;
+pub mod incident;
+pub mod keeper;
+pub mod notice;
 pub mod rule;
+pub mod silence;
+pub mod topology;
+pub mod weekly;
 
+pub use cause::{Happening, HappeningKind};
+pub use incident::Told;
+pub use keeper::{Keeper, OpenAlert};
 pub use rule::Rule;
+pub use topology::Topology;
 
 /// How grave an alert is. Ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -30,6 +41,18 @@ pub enum Level {
     Warning,
     /// Look at it now.
     Critical,
+}
+
+impl Level {
+    /// Its word in the API and on disk.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// What a rule is judged for, one at a time: a resource, and of it the series with these attributes.

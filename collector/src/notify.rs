@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 
 use crate::alert::Level;
 
+pub mod route;
+
 /// Most alerts that a notice tells one by one; more are counted.
 pub const ALERTS_MAX: usize = 10;
 

@@ -7,20 +7,31 @@
 //! Invariants: a file of a newer version or a damaged one is refused and left as it is; no secret is stored in clear: what is
 //! only compared as a hash, what must be read again sealed; what a method returned `Ok` for is on disk.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use farol_shared::{clock::Clock, report};
 use ring::digest;
 use rusqlite::{Connection, OptionalExtension as _};
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod boards;
 mod file;
 pub mod identity;
+pub mod incidents;
 pub mod live;
 pub mod second_factor;
 pub mod sessions;
+pub mod silences;
 pub mod tokens;
 mod transaction;
 pub mod users;
@@ -160,6 +171,8 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct StateDb {
     connection: Connection,
+    /// Grows when people change what the keeper of alerts must know: silences, and who acknowledged what.
+    alerts_revision: Arc<AtomicU64>,
 }
 
 impl StateDb {
@@ -168,7 +181,12 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Newer`] and [`StateError::Damaged`] leave the file untouched.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        file::open(path).map(|connection| Self { connection })
+        file::open(path).map(|connection| Self { connection, alerts_revision: Arc::default() })
+    }
+
+    /// Notes that people changed what the keeper of alerts must know.
+    fn alerts_changed(&self) {
+        self.alerts_revision.fetch_add(1, Ordering::Release);
     }
 
     /// A number that changes when another connection has changed the file.

@@ -98,7 +98,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX incident_by_time ON incident (opened_ms);
     CREATE TABLE alert (
         id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, resource INTEGER NOT NULL, attributes TEXT NOT NULL, tenant TEXT,
-        level TEXT NOT NULL, onset_ms INTEGER NOT NULL, fired_ms INTEGER NOT NULL, resolved_ms INTEGER,
+        service TEXT, level TEXT NOT NULL, onset_ms INTEGER NOT NULL, fired_ms INTEGER NOT NULL, resolved_ms INTEGER,
         incident INTEGER NOT NULL REFERENCES incident (id) ON DELETE CASCADE, body TEXT NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX alert_open ON alert (rule, resource, attributes) WHERE resolved_ms IS NULL;

@@ -6,6 +6,7 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -37,6 +38,7 @@ pub struct State {
     jobs: SyncSender<Job>,
     accounts: Arc<RwLock<Arc<Accounts>>>,
     folder: Arc<Path>,
+    alerts_revision: Arc<AtomicU64>,
 }
 
 /// The accounts' thread. Ends when every [`State`] is dropped.
@@ -63,11 +65,12 @@ impl State {
         let accounts = Arc::new(RwLock::new(Arc::new(Accounts::read(&db, &Accounts::default())?)));
         let (jobs, waiting) = sync_channel(JOBS_MAX);
         let seen = db.data_version()?;
+        let alerts_revision = Arc::clone(&db.alerts_revision);
         let owner = Owner { db, accounts: Arc::clone(&accounts), clock, seen };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || owner.run(&waiting));
         let failed = |cause| StateError::File { doing: "starting a thread for", path: path.display().to_string(), cause };
         let folder = path.parent().unwrap_or(Path::new("")).into();
-        Ok((Self { jobs, accounts, folder }, StateThread(thread.map_err(failed)?)))
+        Ok((Self { jobs, accounts, folder, alerts_revision }, StateThread(thread.map_err(failed)?)))
     }
 
     /// The folder of the file.
@@ -109,10 +112,38 @@ impl State {
         self.ask(move |owner| job(&owner.db)).await
     }
 
+    /// Does one job on what is not accounts, and waits for it: for a thread of its own, never for the runtime.
+    ///
+    /// # Errors
+    /// As [`State::change`].
+    ///
+    /// # Panics
+    /// When it is called by a task of the runtime, which it would hold up.
+    pub fn change_blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.hand_over(move |owner| job(&mut owner.db))?.blocking_recv().map_err(|_| StateError::Closed)?
+    }
+
+    /// A number that grows when people change silences or acknowledge an incident.
+    #[must_use]
+    pub fn alerts_revision(&self) -> u64 {
+        self.alerts_revision.load(Ordering::Acquire)
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Owner) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
+        self.hand_over(job)?.await.map_err(|_| StateError::Closed)?
+    }
+
+    /// Queues a job; its result comes by what is answered.
+    fn hand_over<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Owner) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StateError>>, StateError> {
         let (done, answer) = oneshot::channel();
         // Whoever asked may have gone away (a closed connection); the job is done all the same.
         let job: Job = Box::new(move |owner| drop(done.send(job(owner))));
@@ -120,7 +151,7 @@ impl State {
             TrySendError::Full(_) => StateError::Busy,
             TrySendError::Disconnected(_) => StateError::Closed,
         })?;
-        answer.await.map_err(|_| StateError::Closed)?
+        Ok(answer)
     }
 
     /// The key that signs login tokens; made at the first start and stored sealed. One that an older version stored in clear is
