@@ -14,9 +14,25 @@ use farol_store::ResourceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub mod backtest;
+pub mod builtin;
+pub mod engine;
+pub mod history;
+pub mod latch;
+mod measure;
+pub mod past;
 pub mod rule;
+pub mod rules;
+pub mod select;
+pub mod standing;
+pub mod suggest;
+pub mod window;
 
+pub use engine::Engine;
 pub use rule::Rule;
+pub use rules::Rules;
+pub use select::ResourceFacts;
+pub use standing::{Standing, Standings};
 
 /// How grave an alert is. Ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

@@ -19,6 +19,7 @@ pub mod boards;
 mod file;
 pub mod identity;
 pub mod live;
+pub mod rules;
 pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
