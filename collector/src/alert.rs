@@ -14,19 +14,38 @@ use farol_store::ResourceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub mod backtest;
+pub mod builtin;
 pub mod cause;
+pub mod engine;
+pub mod happened;
+pub mod history;
 pub mod incident;
 pub mod keeper;
+pub mod latch;
+mod measure;
 pub mod notice;
+pub mod past;
+pub mod recent;
 pub mod rule;
+pub mod rules;
+pub mod select;
 pub mod silence;
+pub mod stage;
+pub mod standing;
+pub mod suggest;
 pub mod topology;
 pub mod weekly;
+pub mod window;
 
 pub use cause::{Happening, HappeningKind};
+pub use engine::Engine;
 pub use incident::Told;
 pub use keeper::{Keeper, OpenAlert};
 pub use rule::Rule;
+pub use rules::Rules;
+pub use select::ResourceFacts;
+pub use standing::{Standing, Standings};
 pub use topology::Topology;
 
 /// How grave an alert is. Ordered.

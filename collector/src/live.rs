@@ -38,7 +38,7 @@ pub const PART_IDLE_MS: i64 = 60_000;
 const SHARDS: usize = 16;
 
 /// A clock difference below this is taken for the network's delay, in milliseconds.
-const SKEW_MS_MIN: i64 = 1_000;
+pub(crate) const SKEW_MS_MIN: i64 = 1_000;
 
 /// Newest values of every resource. Shared by reference.
 #[derive(Debug)]

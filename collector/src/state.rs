@@ -29,6 +29,7 @@ mod file;
 pub mod identity;
 pub mod incidents;
 pub mod live;
+pub mod rules;
 pub mod second_factor;
 pub mod sessions;
 pub mod silences;

@@ -4,6 +4,12 @@ use farol_shared::resource::ResourceKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod check;
+
+pub use check::id_of;
+
+use crate::problem::Fault;
+
 /// Most rules of a collector, the built-in ones included.
 pub const RULES_MAX: usize = 2_000;
 
@@ -66,6 +72,106 @@ pub struct Rule {
 
 const fn yes() -> bool {
     true
+}
+
+/// Why a table of the configuration is no rule.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// A key is missing, unknown or of the wrong sort.
+    #[error("rule '{name}': {cause}")]
+    Written {
+        /// Its id or name, as far as there is one.
+        name: String,
+        /// What was found, with the key.
+        cause: String,
+    },
+    /// It can be read, but says what cannot be.
+    #[error("rule '{name}': {faults}")]
+    Checked {
+        /// Its id or name.
+        name: String,
+        /// Every fault with its key.
+        faults: String,
+    },
+}
+
+impl Rule {
+    /// Reads a `[[rule]]` table of the configuration, and checks it.
+    ///
+    /// # Errors
+    /// [`RuleError`] names the rule and every key that is wrong.
+    pub fn from_table(table: &toml::Table) -> Result<Self, RuleError> {
+        let named = ["id", "name"].into_iter().find_map(|key| table.get(key)?.as_str());
+        let name = named.unwrap_or("without a name").to_owned();
+        let mut rule: Self = match table.clone().try_into() {
+            Ok(rule) => rule,
+            Err(error) => return Err(RuleError::Written { name, cause: toml::de::Error::message(&error).to_owned() }),
+        };
+        match rule.complete() {
+            Ok(()) => Ok(rule),
+            Err(faults) => {
+                let told: Vec<String> = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.detail)).collect();
+                Err(RuleError::Checked { name, faults: told.join("; ") })
+            }
+        }
+    }
+
+    /// Gives it an id made of its name when it has none, and checks it.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn complete(&mut self) -> Result<(), Vec<Fault>> {
+        if self.id.is_empty() {
+            self.id = check::id_of(&self.name);
+        }
+        let faults = check::check(self);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// On which side of its thresholds it is too much.
+    #[must_use]
+    pub const fn comparison(&self) -> Comparison {
+        match &self.condition {
+            Condition::Series(series) => series.comparison,
+            Condition::Events(_) | Condition::Logs(_) | Condition::Silent(_) => Comparison::Above,
+        }
+    }
+
+    /// What it is judged by in one word: the metric; `events`, `logs` or `silence`.
+    #[must_use]
+    pub fn metric(&self) -> &str {
+        match &self.condition {
+            Condition::Series(series) => &series.metric,
+            Condition::Events(_) => "events",
+            Condition::Logs(_) => "logs",
+            Condition::Silent(_) => "silence",
+        }
+    }
+
+    /// How far its condition looks back, in milliseconds.
+    #[must_use]
+    pub fn window_ms(&self) -> i64 {
+        1_000
+            * i64::from(match &self.condition {
+                Condition::Series(series) => series.window_s,
+                Condition::Events(events) => events.window_s,
+                Condition::Logs(logs) => logs.window_s,
+                Condition::Silent(_) => 0,
+            })
+    }
+}
+
+impl Condition {
+    /// Of which resources.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        match self {
+            Self::Series(series) => &series.resources,
+            Self::Events(events) => &events.resources,
+            Self::Logs(logs) => &logs.resources,
+            Self::Silent(silent) => &silent.resources,
+        }
+    }
 }
 
 /// What a rule watches.
@@ -150,7 +256,7 @@ pub struct Scope {
 }
 
 /// How the samples of a window become a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AlertAggregate)]
 pub enum Aggregate {
