@@ -11,7 +11,28 @@ use utoipa::ToSchema;
 
 use crate::alert::Level;
 
+pub mod channel;
+pub mod declared;
+mod discord;
+mod email;
+pub mod heartbeat;
+pub mod http;
+pub mod kind;
+mod ntfy;
+mod pagerduty;
+pub mod request;
 pub mod route;
+pub mod sender;
+mod slack;
+pub mod store;
+mod teams;
+mod telegram;
+pub mod text;
+pub mod trial;
+mod webhook;
+mod whatsapp;
+
+pub use store::Channels;
 
 /// Most alerts that a notice tells one by one; more are counted.
 pub const ALERTS_MAX: usize = 10;
@@ -44,6 +65,28 @@ pub struct Notice {
     pub cause: Option<Cause>,
     /// Who acknowledged it, when somebody did.
     pub acknowledged_by: Option<String>,
+}
+
+impl Notice {
+    /// The channel that could not be reached, when this one is told in its place.
+    #[must_use]
+    pub fn instead_of(&self) -> Option<&str> {
+        let (_, path) = route_of(&self.key)?;
+        path.split_once('.').map(|(first, _)| first)
+    }
+}
+
+/// The two parts of a notice's key: `INCIDENT-NUMBER-`, and the channels that it came by, `first.second`.
+pub(crate) fn route_of(key: &str) -> Option<(&str, &str)> {
+    let (incident, rest) = key.split_once('-')?;
+    let (number, path) = rest.split_once('-')?;
+    let (direct, _) = key.split_at_checked(incident.len() + number.len() + 2)?;
+    Some((direct, path))
+}
+
+/// The key of a notice that another channel is told in the place of the last one.
+pub(crate) fn via(key: &str, instead: &str) -> String {
+    format!("{key}.{instead}")
 }
 
 /// Why a notice is made.

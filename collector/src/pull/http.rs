@@ -321,7 +321,7 @@ fn trouble(error: reqwest::Error, path: &str) -> PollError {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that is still written (RFC 9110, section 5.6.7).
-fn http_date(text: &str) -> Option<SystemTime> {
+pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
     let mut words = text.split_ascii_whitespace().skip(1);
     let day: u64 = words.next()?.parse().ok()?;
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -122,7 +122,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
         id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, channel TEXT NOT NULL,
         incident INTEGER REFERENCES incident (id) ON DELETE CASCADE, notice TEXT NOT NULL, state TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, done_ms INTEGER,
-        detail TEXT NOT NULL DEFAULT ''
+        tried_ms INTEGER, detail TEXT NOT NULL DEFAULT ''
     ) STRICT;
     CREATE INDEX delivery_waiting ON delivery (channel, next_ms) WHERE state = 'waiting';
     CREATE INDEX delivery_of_incident ON delivery (incident, id);
