@@ -32,9 +32,11 @@ use tower_http::{
 use crate::{
     access::{Access, AgentAuth, Person, Role, View},
     act::Act,
+    alert::{Rules, Standings},
     export::Exports,
     ingest::Ingest,
     live::Live,
+    notify::Channels,
     page,
     problem::Problem,
     pull::Pull,
@@ -108,6 +110,12 @@ pub struct Parts {
     pub access: Access,
     /// What changes other systems.
     pub act: Act,
+    /// Rules in force.
+    pub rules: Rules,
+    /// Who is told of alerts.
+    pub channels: Channels,
+    /// What is pending and firing.
+    pub standings: Standings,
     /// Files under way.
     pub exports: Exports,
     /// Wall clock.

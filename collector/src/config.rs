@@ -14,7 +14,12 @@ use farol_shared::{
     secret::Secret,
 };
 
-use crate::{access::Role, pull::Declared};
+use crate::{
+    access::Role,
+    alert::Rule,
+    notify::{channel::Channel, heartbeat},
+    pull::Declared,
+};
 
 pub mod access;
 mod options;
@@ -48,6 +53,19 @@ pub struct Settings {
     pub pull: Vec<Declared>,
     /// Health checks that the collector does itself.
     pub checks: Vec<Probe>,
+    /// Rules, channels and the sign of life, as the configuration declares them.
+    pub alerts: AlertSettings,
+}
+
+/// Alerts as the configuration declares them; people add their own in the page.
+#[derive(Debug, Clone, Default)]
+pub struct AlertSettings {
+    /// Tables `[[rule]]`.
+    pub rules: Vec<Rule>,
+    /// Tables `[[channel]]`.
+    pub channels: Vec<Channel>,
+    /// `[heartbeat]`: who hears regularly that the collector lives.
+    pub heartbeat: Option<heartbeat::Settings>,
 }
 
 /// Settings of sign-in and tokens.

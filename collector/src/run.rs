@@ -5,7 +5,7 @@
 //! Invariants: nothing listens before everything behind it is ready; at the end the door closes first and history last;
 //! when the writer or ingest fails the process stops at once, and its service manager starts it again from what is on disk.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use farol_shared::clock::Clock;
 use farol_store::{Options, Store, StoreError};
@@ -24,6 +24,7 @@ use crate::{
     export::Exports,
     ingest::Ingest,
     live::Live,
+    notify::store::NotifyError,
     pull::{self, Declared, Pull},
     push::{Push, feed, figures::Sources},
     self_watch::{Own, SelfWatch, Work, report_own},
@@ -31,8 +32,11 @@ use crate::{
     state::{FILE_NAME, State, StateError, StateThread},
 };
 
+mod alerting;
 mod listen;
 pub mod tls;
+
+use alerting::Alerting;
 
 /// How long requests that are under way may take to end once stopping has begun.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -72,6 +76,12 @@ pub enum RunError {
     /// Accounts cannot be opened or closed.
     #[error("cannot use the accounts")]
     State(#[from] StateError),
+    /// Nobody could be told of alerts.
+    #[error("cannot prepare the channels")]
+    Notify(#[from] NotifyError),
+    /// The rules of the configuration contradict each other.
+    #[error("cannot use the rules: {0}")]
+    Rules(String),
     /// Sign-in cannot be made ready.
     #[error("cannot prepare sign-in")]
     Access(#[from] AccessError),
@@ -104,8 +114,12 @@ pub async fn serve(
     let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
-    let store = match open_store(&settings, Arc::clone(&clock)).await {
-        Ok(store) => store,
+    let opened = async {
+        let alerting = Alerting::open(&settings.alerts, settings.public_url.as_deref(), &access).await?;
+        Ok((alerting, open_store(&settings, Arc::clone(&clock)).await?))
+    };
+    let (alerting, store) = match opened.await {
+        Ok(opened) => opened,
         Err(error) => {
             // What cannot start leaves the accounts' file closed, not cut off.
             drop((act, access));
@@ -113,7 +127,7 @@ pub async fn serve(
             return Err(error);
         }
     };
-    let stages = Stages::start(&settings, access, act, store, tls.clone(), clock)?;
+    let stages = Stages::start(&settings, access, (act, alerting), store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
     let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let front = listen::Front::new(tls, &settings.transport.trusted_proxies, is_public_https);
@@ -164,6 +178,8 @@ struct Stages {
     own: Option<SelfWatch>,
     /// Shows what was committed; ends when nobody commits any more.
     delivering: JoinHandle<()>,
+    /// Judges rules; ends after it.
+    alerts: thread::JoinHandle<()>,
     /// Tell the overview, report the own figures: for as long as there is anybody to tell.
     beating: Vec<JoinHandle<()>>,
 }
@@ -172,7 +188,7 @@ impl Stages {
     fn start(
         settings: &Settings,
         access: Access,
-        act: Act,
+        (act, alerting): (Act, Alerting),
         store: Store,
         tls: Option<tls::Tls>,
         clock: Arc<dyn Clock>,
@@ -184,7 +200,9 @@ impl Stages {
         let own = Own::default();
         let services = Services::default();
         services.remember(&store, clock.now_ms());
-        let delivering = tokio::spawn(feed::deliver(push.clone(), service::start(&services), to_show));
+        let judging = alerting.start(settings, &store, &push, &clock)?;
+        let inlets = feed::Inlets { services: service::start(&services), alerts: judging.inlet };
+        let delivering = tokio::spawn(feed::deliver(push.clone(), inlets, to_show));
         let work = Work { is_watching: settings.self_watch, checks: settings.checks.clone() };
         let self_watch = if work.is_any() {
             let started = SelfWatch::start(work, ingest.clone(), own.clone(), Arc::clone(&clock));
@@ -199,6 +217,7 @@ impl Stages {
         let mut beating = vec![tokio::spawn(beat)];
         let told = feedback::report(services.clone(), store.clone(), ingest.clone(), Arc::clone(&clock));
         beating.push(tokio::spawn(told));
+        beating.extend(judging.tasks);
         beating.extend(pull.start(&store, &ingest, &clock));
         let started_ms = clock.now_ms();
         let parts = Parts {
@@ -210,6 +229,9 @@ impl Stages {
             ingest,
             access,
             act,
+            rules: alerting.rules,
+            channels: alerting.channels,
+            standings: alerting.standings,
             exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
@@ -221,7 +243,7 @@ impl Stages {
             beating.push(tokio::spawn(report_own(app.clone(), clock)));
         }
         beating.extend(tls.map(|tls| tokio::spawn(tls.follow())));
-        Ok(Self { app, store, push, own: self_watch, delivering, beating })
+        Ok(Self { app, store, push, own: self_watch, delivering, alerts: judging.thread, beating })
     }
 
     /// Stops everything, from the door to the disk.
@@ -244,9 +266,17 @@ impl Stages {
         }
         drop(self.app);
         // Only what a cut-off request still holds can keep it waiting.
-        drop(timeout(Duration::from_secs(1), self.delivering).await);
-        let store = self.store;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        let mut delivering = self.delivering;
+        if timeout(Duration::from_secs(1), &mut delivering).await.is_err() {
+            delivering.abort();
+        }
+        let (store, alerts) = (self.store, self.alerts);
+        let closed = tokio::task::spawn_blocking(move || {
+            // It has heard of everything that was committed, and ends by itself.
+            drop(alerts.join());
+            store.close()
+        });
+        let closed = closed.await;
         closed.unwrap_or(Err(StoreError::Thread("closing"))).map_err(RunError::Store)
     }
 }

@@ -6,10 +6,15 @@ use serde::{Deserialize, Deserializer};
 use toml::Table;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::{access::Role, self_watch::checks};
+use crate::{
+    access::Role,
+    alert::Rule,
+    notify::{declared, heartbeat},
+    self_watch::checks,
+};
 
 use super::{
-    AccessSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
+    AccessSettings, AlertSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
     Transport, Uri, Vars,
     access::{self, Listed, WrittenTls},
     read_file,
@@ -53,6 +58,10 @@ pub(super) struct Written {
     umami: Vec<Table>,
     /// Tables `[[check]]`, read by the part that does them.
     check: Vec<Table>,
+    /// Tables `[[rule]]` and `[[channel]]`, and `[heartbeat]`: likewise.
+    rule: Vec<Table>,
+    channel: Vec<Table>,
+    heartbeat: Option<Table>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,6 +154,9 @@ impl Default for Written {
             fathom: Vec::new(),
             umami: Vec::new(),
             check: Vec::new(),
+            rule: Vec::new(),
+            channel: Vec::new(),
+            heartbeat: None,
         }
     }
 }
@@ -199,6 +211,7 @@ impl Written {
         let retention = self.retention.check(&mut faults);
         let http = self.http.check(&mut faults);
         let checks = faults.all("check", checks::read(self.check, vars));
+        let alerts = alerts(&self.rule, std::mem::take(&mut self.channel), self.heartbeat.take(), vars, &mut faults);
         let data_dir = self.data_dir.or_else(|| vars.var("STATE_DIRECTORY").and_then(|dirs| first_dir(&dirs)));
         if !faults.0.is_empty() {
             return Err(faults.0);
@@ -215,6 +228,7 @@ impl Written {
             http,
             pull,
             checks,
+            alerts,
         })
     }
 
@@ -258,6 +272,28 @@ impl Written {
         }
         all
     }
+}
+
+/// Rules, channels and the sign of life.
+fn alerts(
+    rules: &[Table],
+    channels: Vec<Table>,
+    heartbeat: Option<Table>,
+    vars: &dyn Vars,
+    faults: &mut Faults,
+) -> AlertSettings {
+    let place = |sort: &str, index: usize| format!("[[{sort}]] number {}", index + 1);
+    let mut settings = AlertSettings::default();
+    for (index, table) in rules.iter().enumerate() {
+        let read = Rule::from_table(table).map_err(|error| error.to_string());
+        settings.rules.extend(faults.take(&place("rule", index), read));
+    }
+    for (index, table) in channels.into_iter().enumerate() {
+        settings.channels.extend(faults.take(&place("channel", index), declared::read(table, vars)));
+    }
+    faults.take("channel", declared::check(&settings.channels));
+    settings.heartbeat = heartbeat.and_then(|table| faults.take("heartbeat", heartbeat::Settings::read(table, vars)));
+    settings
 }
 
 /// What was found wrong so far.

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     access::View,
+    alert::stage,
     live::{Arrival, Line},
     service::Inlet,
 };
@@ -51,8 +52,17 @@ pub struct Shown {
     pub arrival: Arrival,
 }
 
-/// Takes committed batches to [`crate::live`], the rooms and [`crate::service`] until the queue's other end is closed.
-pub async fn deliver(push: Push, services: Inlet, mut queue: mpsc::Receiver<Shown>) {
+/// Where committed batches go beside the rooms.
+#[derive(Debug)]
+pub struct Inlets {
+    /// What services add up to.
+    pub services: Inlet,
+    /// Rules.
+    pub alerts: stage::Inlet,
+}
+
+/// Takes committed batches to [`crate::live`], the rooms, [`crate::service`] and [`crate::alert`] until the queue's other end is closed.
+pub async fn deliver(push: Push, inlets: Inlets, mut queue: mpsc::Receiver<Shown>) {
     // When the followers are to be told next; nothing new waits for them when unset.
     let (mut due, mut told): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
@@ -79,7 +89,8 @@ pub async fn deliver(push: Push, services: Inlet, mut queue: mpsc::Receiver<Show
                 due = next;
             }
         }
-        services.offer(&shown.committed, shown.arrival);
+        inlets.services.offer(&shown.committed, shown.arrival);
+        inlets.alerts.offer(&shown.committed, shown.arrival);
     }
     push.wake_followers();
 }

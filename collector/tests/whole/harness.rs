@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 use farol_collector::{
     clock::SystemClock,
-    config::{AccessSettings, HttpSettings, Retention, Settings, Transport},
+    config::{AccessSettings, AlertSettings, HttpSettings, Retention, Settings, Transport},
     run,
 };
 use farol_shared::{
@@ -64,6 +64,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         http: HttpSettings { connections_max: 100, listeners_max: 10 },
         pull: Vec::new(),
         checks: Vec::new(),
+        alerts: AlertSettings::default(),
     }
 }
 
