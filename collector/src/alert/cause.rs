@@ -93,13 +93,8 @@ pub fn find(alerts: &[&Kept], happenings: &[Happening], topology: &Topology) -> 
     } else {
         CauseKind::Alert
     };
-    let cause = Cause {
-        kind,
-        at_ms: root.onset_ms,
-        resource: root.resource_name.clone(),
-        what: root.name.clone(),
-        alert: Some(root.id),
-    };
+    let cause =
+        Cause { kind, at_ms: root.onset_ms, resource: root.resource_name.clone(), what: root.name.clone(), alert: Some(root.id) };
     Some(Found { cause, tenant: root.tenant.clone() })
 }
 
@@ -132,14 +127,19 @@ fn before<'a>(root: &Kept, happenings: &'a [Happening], topology: &Topology) -> 
 }
 
 fn is_near(root: &Kept, resource: ResourceId, topology: &Topology) -> bool {
-    if resource == root.resource || topology.is_above(resource, root.resource) || topology.chain(resource).contains(&root.resource) {
+    if resource == root.resource
+        || topology.is_above(resource, root.resource)
+        || topology.chain(resource).contains(&root.resource)
+    {
         return true;
     }
     let Some(node) = topology.node(resource) else { return false };
     root.service.is_some()
         && node.service.as_deref() == root.service.as_deref()
         && node.tenant.as_deref() == root.tenant.as_deref()
-        && (node.environment.is_none() || root.environment.is_none() || node.environment.as_deref() == root.environment.as_deref())
+        && (node.environment.is_none()
+            || root.environment.is_none()
+            || node.environment.as_deref() == root.environment.as_deref())
 }
 
 fn of_happening(happening: &Happening, root: &Kept, topology: &Topology) -> Found {
@@ -209,7 +209,11 @@ mod tests {
         assert_eq!(cause(std::slice::from_ref(&p95), &[deploy(8, 2)]), Some((CauseKind::Deploy, None)));
         assert_eq!(cause(std::slice::from_ref(&p95), &[deploy(16, 2)]), None, "too long ago");
         assert_eq!(cause(std::slice::from_ref(&p95), &[deploy(-1, 2)]), None, "after it");
-        assert_eq!(cause(std::slice::from_ref(&p95), &[deploy(8, 1)]), None, "to a machine of which nobody says that it carries it");
+        assert_eq!(
+            cause(std::slice::from_ref(&p95), &[deploy(8, 1)]),
+            None,
+            "to a machine of which nobody says that it carries it"
+        );
         assert_eq!(cause(&[p95], &[deploy(8, 4)]), Some((CauseKind::Deploy, None)), "to what it depends on");
     }
 

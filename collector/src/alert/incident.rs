@@ -166,7 +166,8 @@ impl Incidents {
 
     /// Takes changes of alerts and what happened beside them.
     pub fn take(&mut self, changes: &[Change], topology: &Topology, happenings: &[Happening], now_ms: i64) -> Step {
-        let mut step = Step { is_happening: cause::remember(Arc::make_mut(&mut self.happenings), happenings, now_ms), ..Step::default() };
+        let mut step =
+            Step { is_happening: cause::remember(Arc::make_mut(&mut self.happenings), happenings, now_ms), ..Step::default() };
         let mut touched = BTreeSet::new();
         self.look_at_silences(now_ms, &mut step, &mut touched);
         if step.is_happening {
@@ -354,7 +355,12 @@ impl Incidents {
             if found.is_some() && found != now.cause {
                 now.cause = found;
                 let told = now.cause.as_ref().map(|found| (&found.cause, &found.tenant));
-                step.line(id, now_ms, "cause", json!({ "cause": told.map(|told| told.0), "tenant": told.and_then(|told| told.1.clone()) }));
+                step.line(
+                    id,
+                    now_ms,
+                    "cause",
+                    json!({ "cause": told.map(|told| told.0), "tenant": told.and_then(|told| told.1.clone()) }),
+                );
             }
             now.title = title(&now, &members, topology);
         }

@@ -79,7 +79,10 @@ pub struct Keeper {
 
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeper").field("incidents", &self.incidents.incidents().len()).field("waiting", &self.waiting.len()).finish()
+        f.debug_struct("Keeper")
+            .field("incidents", &self.incidents.incidents().len())
+            .field("waiting", &self.waiting.len())
+            .finish()
     }
 }
 
@@ -232,7 +235,8 @@ impl Keeper {
         if self.revision == Some(revision) {
             return Ok(());
         }
-        let (silences, acknowledged) = self.state.change_blocking(move |db| Ok((db.silences_in_force(now_ms)?, db.acknowledged()?)))?;
+        let (silences, acknowledged) =
+            self.state.change_blocking(move |db| Ok((db.silences_in_force(now_ms)?, db.acknowledged()?)))?;
         self.incidents.set_silences(silences.into_iter().filter_map(silence_of).collect());
         let by_incident = acknowledged.into_iter().map(|(id, by, at_ms)| (id, Acknowledged { by, at_ms }));
         self.incidents.set_acknowledged(&by_incident.collect());
@@ -289,7 +293,8 @@ fn told(before: &Incidents, now: &Incidents, step: &Step) -> Vec<Told> {
         told.push(Told::Alert { alert: Arc::clone(alert), was: known.map_or(Level::Ok, |known| known.level) });
     }
     told.extend(step.merged.iter().map(|(from, into)| Told::Merged { from: *from, into: *into }));
-    let changed = now.incidents().iter().filter(|(id, one)| before.incidents().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
+    let changed =
+        now.incidents().iter().filter(|(id, one)| before.incidents().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
     told.extend(changed.map(|(_, incident)| Told::Incident(Arc::clone(incident))));
     told
 }

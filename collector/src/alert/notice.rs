@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn a_message_is_filled_in() {
         let alert = Kept {
-            template: Some("{{ resource }} at {{value}} of {{ threshold }} ({{ route }}, {{ service }}, {{ what }}) {{".to_owned()),
+            template: Some(
+                "{{ resource }} at {{value}} of {{ threshold }} ({{ route }}, {{ service }}, {{ what }}) {{".to_owned(),
+            ),
             unit: "1".to_owned(),
             threshold: Some(0.8),
             resource_name: "web-1".to_owned(),

@@ -95,7 +95,9 @@ fn fits_key(key: Key, pattern: &str, alert: &Kept) -> bool {
     match key {
         Key::Rule => fits(pattern, &alert.rule),
         Key::Resource => {
-            fits(pattern, &alert.resource_name) || fits(pattern, &alert.resource_key) || fits(pattern, &alert.resource.to_string())
+            fits(pattern, &alert.resource_name)
+                || fits(pattern, &alert.resource_key)
+                || fits(pattern, &alert.resource.to_string())
         }
         Key::Service => fits_some(&alert.service),
         Key::Tenant => fits_some(&alert.tenant),

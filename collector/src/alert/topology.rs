@@ -278,7 +278,13 @@ pub(crate) mod tests {
     use super::*;
 
     /// A resource for tests: its name is what stands behind the colon of its key.
-    pub(crate) fn info(id: ResourceId, key: &str, parent: Option<&str>, agent: &str, attributes: &[(&str, &str)]) -> ResourceInfo {
+    pub(crate) fn info(
+        id: ResourceId,
+        key: &str,
+        parent: Option<&str>,
+        agent: &str,
+        attributes: &[(&str, &str)],
+    ) -> ResourceInfo {
         let (word, name) = key.split_once(':').unwrap();
         let kind = ResourceKind::parse(word).unwrap();
         let mut all: BTreeMap<String, String> =
@@ -292,7 +298,14 @@ pub(crate) mod tests {
         };
         all.entry(own.to_owned()).or_insert_with(|| name.to_owned());
         let resource = Resource { key: key.to_owned(), kind, parent: parent.map(str::to_owned), tenant, attributes: all };
-        ResourceInfo { id, resource: Arc::new(resource), agent: agent.into(), first_seen_ms: 0, last_seen_ms: 0, interval_ms: 1_000 }
+        ResourceInfo {
+            id,
+            resource: Arc::new(resource),
+            agent: agent.into(),
+            first_seen_ms: 0,
+            last_seen_ms: 0,
+            interval_ms: 1_000,
+        }
     }
 
     #[test]
@@ -316,21 +329,30 @@ pub(crate) mod tests {
     #[test]
     fn celery_depends_on_the_broker_at_its_address() {
         let redis = |id, name: &str, at: &str| {
-            info(id, &format!("external:{name}"), None, "farol-collector#r", &[
-                ("farol.integration.kind", "redis"),
-                ("farol.integration.target", at),
-            ])
+            info(
+                id,
+                &format!("external:{name}"),
+                None,
+                "farol-collector#r",
+                &[("farol.integration.kind", "redis"), ("farol.integration.target", at)],
+            )
         };
         let celery = |id, name: &str, at: &str| {
-            info(id, &format!("external:{name}"), None, "farol-collector#c", &[
-                ("farol.integration.kind", "celery"),
-                ("farol.integration.target", at),
-            ])
+            info(
+                id,
+                &format!("external:{name}"),
+                None,
+                "farol-collector#c",
+                &[("farol.integration.kind", "celery"), ("farol.integration.target", at)],
+            )
         };
-        let rabbit = info(4, "external:mq", None, "farol-collector#m", &[
-            ("farol.integration.kind", "rabbitmq"),
-            ("farol.integration.target", "mq.local:15672, vhost /"),
-        ]);
+        let rabbit = info(
+            4,
+            "external:mq",
+            None,
+            "farol-collector#m",
+            &[("farol.integration.kind", "rabbitmq"), ("farol.integration.target", "mq.local:15672, vhost /")],
+        );
         let topology = Topology::of(
             &[
                 redis(1, "one", "10.0.0.1:6379"),

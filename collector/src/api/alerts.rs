@@ -11,6 +11,12 @@ use crate::{
     push::alerts::{Alert, KEPT_FOR_MS},
 };
 
+mod caller;
+pub mod incidents;
+pub mod list;
+pub mod shapes;
+pub mod silences;
+
 /// Most alerts of one answer.
 const ALERTS_MAX: usize = 500;
 

@@ -21,6 +21,7 @@ macro_rules! handle {
 
 mod access;
 mod act;
+mod alerts;
 mod applications;
 mod boards;
 mod dashboard;
@@ -37,6 +38,7 @@ const GROUPS: &[&[Route]] = &[
     applications::ROWS,
     outside::ROWS,
     act::ROWS,
+    alerts::ROWS,
     dashboard::ROWS,
     boards::ROWS,
     live::ROWS,

@@ -136,9 +136,9 @@ impl StateDb {
     /// [`StateError::Sqlite`].
     pub fn firing_counts(&self, tenant: Option<&str>) -> Result<(u64, u64), StateError> {
         let count = |level: &str| {
-            self.connection
-                .prepare_cached("SELECT count(*) FROM alert WHERE resolved_ms IS NULL AND level = ?1 AND (?2 IS NULL OR tenant = ?2)")?
-                .query_row((level, tenant), |row| row.get(0))
+            let sql = "SELECT count(*) FROM alert WHERE resolved_ms IS NULL AND level = ?1 AND (?2 IS NULL OR tenant = ?2)";
+            let count: i64 = self.connection.prepare_cached(sql)?.query_row((level, tenant), |row| row.get(0))?;
+            Ok::<u64, StateError>(u64::try_from(count).unwrap_or_default())
         };
         Ok((count("warning")?, count("critical")?))
     }

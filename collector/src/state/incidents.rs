@@ -193,9 +193,9 @@ impl StateDb {
         id.into_iter().for_each(|id| add("id = ?", id.into()));
         from_ms.into_iter().for_each(|from| add("(closed_ms IS NULL OR closed_ms >= ?)", from.into()));
         to_ms.into_iter().for_each(|to| add("opened_ms < ?", to.into()));
-        tenant
-            .into_iter()
-            .for_each(|tenant| add("EXISTS (SELECT 1 FROM alert WHERE incident = incident.id AND alert.tenant = ?)", tenant.into()));
+        tenant.into_iter().for_each(|tenant| {
+            add("EXISTS (SELECT 1 FROM alert WHERE incident = incident.id AND alert.tenant = ?)", tenant.into())
+        });
         before.into_iter().for_each(|before| add("id < ?", before.into()));
         add("1 ORDER BY id DESC LIMIT ?", i64::from(limit).into());
         let mut select = self.connection.prepare_cached(&sql)?;
@@ -287,12 +287,25 @@ impl StateDb {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Who acknowledged an incident, and when in ms since the epoch.
+    ///
+    /// # Errors
+    /// [`StateError::Sqlite`].
+    pub fn incident_acknowledged(&self, incident: i64) -> Result<Option<(String, i64)>, StateError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT acknowledged_by, ifnull(acknowledged_ms, opened_ms) FROM incident
+             WHERE id = ?1 AND acknowledged_by IS NOT NULL",
+        )?;
+        Ok(select.query_row([incident], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
     /// Whether an incident is there, and whether it is open.
     ///
     /// # Errors
     /// [`StateError::Sqlite`].
     pub fn incident_is_open(&self, incident: i64) -> Result<Option<bool>, StateError> {
-        let open = self.connection.query_row("SELECT closed_ms IS NULL FROM incident WHERE id = ?1", [incident], |row| row.get(0));
+        let open =
+            self.connection.query_row("SELECT closed_ms IS NULL FROM incident WHERE id = ?1", [incident], |row| row.get(0));
         Ok(open.optional()?)
     }
 }

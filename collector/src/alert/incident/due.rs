@@ -9,7 +9,11 @@ use serde_json::json;
 
 use super::{Due, Heard, Held, Incident, Incidents, Kept, Step};
 use crate::{
-    alert::{Level, cause::Found, notice::{self, Newest}},
+    alert::{
+        Level,
+        cause::Found,
+        notice::{self, Newest},
+    },
     notify::{Reason, route::Recipient},
 };
 
@@ -107,7 +111,8 @@ impl Incidents {
         let heard = now.heard.get(&recipient.id).cloned();
         let Some(heard) = heard.filter(|heard| is_waiting_for_somebody(now, &hearing, heard, now_ms)) else { return };
         let second = recipients.iter().find(|one| Some(&one.id) == recipient.escalate_to.as_ref() && one.id != recipient.id);
-        let Some(second) = second.filter(|one| one.is_enabled && hearing.told.iter().all(|a| one.may_know(a.tenant.as_deref()))) else {
+        let Some(second) = second.filter(|one| one.is_enabled && hearing.told.iter().all(|a| one.may_know(a.tenant.as_deref())))
+        else {
             return;
         };
         if second.quiet_until_ms(hearing.level, now_ms).is_some() {

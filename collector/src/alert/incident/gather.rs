@@ -8,7 +8,10 @@ use std::{
 use farol_store::ResourceId;
 
 use super::{
-    super::{Level, topology::{Bond, Topology}},
+    super::{
+        Level,
+        topology::{Bond, Topology},
+    },
     AlertKey, Held, Incident, Incidents, Kept, Step, Taking,
 };
 
@@ -204,8 +207,10 @@ impl Incidents {
                 _ => None,
             }
         };
-        let turned: Vec<(i64, Option<Held>)> =
-            firing().map(|alert| (alert.id, holder(alert))).filter(|(id, now)| self.alerts.get(id).map(|alert| alert.held) != Some(*now)).collect();
+        let turned: Vec<(i64, Option<Held>)> = firing()
+            .map(|alert| (alert.id, holder(alert)))
+            .filter(|(id, now)| self.alerts.get(id).map(|alert| alert.held) != Some(*now))
+            .collect();
         let mut freed: BTreeSet<i64> = BTreeSet::new();
         for (id, now) in turned {
             if let Some(alert) = self.alerts.get_mut(&id).map(Arc::make_mut) {

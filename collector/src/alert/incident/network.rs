@@ -36,7 +36,8 @@ impl Incidents {
     pub(super) fn look_at_network(&mut self, taking: &mut Taking<'_>, step: &mut Step) {
         let of = taking.topology.agents();
         let silent = self.silent_agents(taking.topology);
-        let ongoing = self.incidents.values().find(|one| one.network.is_some_and(|network| !network.is_over) && one.closed_ms.is_none());
+        let ongoing =
+            self.incidents.values().find(|one| one.network.is_some_and(|network| !network.is_over) && one.closed_ms.is_none());
         if let Some(id) = ongoing.map(|incident| incident.id) {
             self.follow(id, silent.len(), of, taking);
             return;

@@ -29,9 +29,11 @@ pub(super) struct Write {
 impl Write {
     /// Finds what differs between two states.
     pub(super) fn of(before: &Incidents, next: &Incidents, step: Step, now_ms: i64) -> Self {
-        let changed = next.incidents().iter().filter(|(id, one)| before.incidents().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
+        let changed =
+            next.incidents().iter().filter(|(id, one)| before.incidents().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
         let incidents = changed.map(|(_, incident)| row(incident)).collect();
-        let changed = next.alerts().iter().filter(|(id, one)| before.alerts().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
+        let changed =
+            next.alerts().iter().filter(|(id, one)| before.alerts().get(id).is_none_or(|known| !Arc::ptr_eq(known, one)));
         // By number: that of an older firing of the same alert is over before the next begins.
         let alerts = changed.map(|(_, alert)| row_of(alert)).collect();
         let notices = step.notices.iter().map(|due| NewDelivery {
@@ -42,8 +44,7 @@ impl Write {
             not_before_ms: due.not_before_ms,
         });
         let lines = step.lines.iter().map(|line| (line.incident, line.time_ms, line.kind, line.body.to_string()));
-        let happenings =
-            step.is_happening.then(|| serde_json::to_vec(next.happenings()).expect("strings and numbers serialise"));
+        let happenings = step.is_happening.then(|| serde_json::to_vec(next.happenings()).expect("strings and numbers serialise"));
         Self {
             incidents,
             alerts,
