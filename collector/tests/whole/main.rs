@@ -9,6 +9,8 @@ mod records;
 mod access;
 
 #[cfg(test)]
+mod alert_day;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod boards;
