@@ -35,6 +35,7 @@ use crate::{
     export::Exports,
     ingest::Ingest,
     live::Live,
+    notify::Channels,
     page,
     problem::Problem,
     pull::Pull,
@@ -48,6 +49,7 @@ pub mod act;
 pub mod alerts;
 pub mod audit;
 pub mod boards;
+pub mod channels;
 pub mod checks;
 pub mod compare;
 pub mod completeness;
@@ -108,6 +110,8 @@ pub struct Parts {
     pub access: Access,
     /// What changes other systems.
     pub act: Act,
+    /// Who is told of alerts.
+    pub channels: Channels,
     /// Files under way.
     pub exports: Exports,
     /// Wall clock.

@@ -24,6 +24,7 @@ use crate::{
     export::Exports,
     ingest::Ingest,
     live::Live,
+    notify::{Channels, sender, store::NotifyError},
     pull::{self, Declared, Pull},
     push::{Push, feed, figures::Sources},
     self_watch::{Own, SelfWatch, Work, report_own},
@@ -72,6 +73,9 @@ pub enum RunError {
     /// Accounts cannot be opened or closed.
     #[error("cannot use the accounts")]
     State(#[from] StateError),
+    /// Nobody could be told of alerts.
+    #[error("cannot prepare the channels")]
+    Notify(#[from] NotifyError),
     /// Sign-in cannot be made ready.
     #[error("cannot prepare sign-in")]
     Access(#[from] AccessError),
@@ -113,7 +117,8 @@ pub async fn serve(
             return Err(error);
         }
     };
-    let stages = Stages::start(&settings, access, act, store, tls.clone(), clock)?;
+    let channels = Channels::open(access.state().clone(), access.seal().clone(), Vec::new(), settings.public_url.as_deref()).await?;
+    let stages = Stages::start(&settings, access, act, channels, store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
     let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let front = listen::Front::new(tls, &settings.transport.trusted_proxies, is_public_https);
@@ -173,6 +178,7 @@ impl Stages {
         settings: &Settings,
         access: Access,
         act: Act,
+        channels: Channels,
         store: Store,
         tls: Option<tls::Tls>,
         clock: Arc<dyn Clock>,
@@ -210,13 +216,16 @@ impl Stages {
             ingest,
             access,
             act,
+            channels: channels.clone(),
             exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,
             tls: tls.clone(),
             started_ms,
         };
+        let state = parts.access.state().clone();
         let app = App::new(parts);
+        beating.push(sender::start(channels, state, Arc::clone(&clock)));
         if settings.self_watch {
             beating.push(tokio::spawn(report_own(app.clone(), clock)));
         }

@@ -23,6 +23,7 @@ mod access;
 mod act;
 mod applications;
 mod boards;
+mod channels;
 mod dashboard;
 mod history;
 mod house;
@@ -39,6 +40,7 @@ const GROUPS: &[&[Route]] = &[
     act::ROWS,
     dashboard::ROWS,
     boards::ROWS,
+    channels::ROWS,
     live::ROWS,
     access::ROWS,
     oidc::ROWS,
