@@ -237,7 +237,7 @@ impl Access {
         &self.0.oidc
     }
 
-    fn seal(&self) -> &Seal {
+    pub(crate) fn seal(&self) -> &Seal {
         &self.0.seal
     }
 

@@ -50,6 +50,7 @@ pub mod act;
 pub mod alerts;
 pub mod audit;
 pub mod boards;
+pub mod channels;
 pub mod checks;
 pub mod compare;
 pub mod completeness;

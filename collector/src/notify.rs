@@ -15,6 +15,8 @@ pub mod channel;
 pub mod declared;
 mod discord;
 mod email;
+#[cfg(test)]
+mod fixture;
 pub mod heartbeat;
 pub mod http;
 pub mod kind;

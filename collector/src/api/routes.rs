@@ -24,6 +24,7 @@ mod act;
 mod alerts;
 mod applications;
 mod boards;
+mod channels;
 mod dashboard;
 mod history;
 mod house;
@@ -41,6 +42,7 @@ const GROUPS: &[&[Route]] = &[
     alerts::ROWS,
     dashboard::ROWS,
     boards::ROWS,
+    channels::ROWS,
     live::ROWS,
     access::ROWS,
     oidc::ROWS,

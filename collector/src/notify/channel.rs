@@ -296,15 +296,14 @@ impl Channel {
         shown
     }
 
-    /// Puts the secrets that this channel has in the place of those that are left out, or `{"set": true}`.
-    pub fn lend_secrets(&self, settings: &mut Map<String, Value>) {
+    /// Puts the secrets that this channel has in the place of those that are left out, or `{"set": true}`; answers their names.
+    pub fn lend_secrets(&self, settings: &mut Map<String, Value>) -> Vec<String> {
         let known: Map<String, Value> = serde_json::from_str(self.secrets.reveal()).unwrap_or_default();
-        for (name, value) in known {
-            let is_kept = settings.get(&name).is_none_or(|given| is_set_mark(given));
-            if is_kept {
-                settings.insert(name, value);
-            }
-        }
+        let lent: Map<String, Value> =
+            known.into_iter().filter(|(name, _)| settings.get(name).is_none_or(is_set_mark)).collect();
+        let names = lent.keys().cloned().collect();
+        settings.extend(lent);
+        names
     }
 
     /// Blanks this channel's secrets out of a text.

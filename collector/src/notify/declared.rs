@@ -33,8 +33,11 @@ pub fn read(mut table: Table, vars: &dyn Vars) -> Result<Channel, String> {
         let span = Span::parse(&text).map_err(|wrong| format!("escalate_after: {wrong}"))?;
         table.insert("escalate_after_s".to_owned(), Value::Integer(i64::try_from(span.0.as_secs()).unwrap_or(i64::MAX)));
     }
-    for secret in kind.secrets.iter().filter(|secret| !table.get(**secret).is_some_and(Value::is_table)) {
-        fetch(&mut table, secret, vars)?;
+    for secret in kind.secrets {
+        // Headers may be a table, with its secrets in it.
+        if !table.get(*secret).is_some_and(Value::is_table) {
+            fetch(&mut table, secret, vars)?;
+        }
     }
     // A certificate is no secret, but it stands in a file as they do.
     if kind.name == "email" {

@@ -250,7 +250,7 @@ impl Mail {
 
 /// What an error of the server or of the way to it means: 5xx is for good, everything else may pass.
 fn verdict(error: &lettre::transport::smtp::Error) -> Verdict {
-    let said = cut(&super::text::clean(&farol_shared::report::chain(error), 300), 300);
+    let said = cut(&super::text::clean(&farol_shared::report::chain(error).to_string(), 300), 300);
     if error.is_permanent() || error.is_client() { Verdict::Dead(said) } else { Verdict::again(said) }
 }
 

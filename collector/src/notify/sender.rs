@@ -26,7 +26,7 @@ use tokio::{
 
 use super::{
     channel::Channel,
-    request::{House, Verdict},
+    request::Verdict,
     store::Channels,
 };
 use crate::{
@@ -70,13 +70,10 @@ const RECORD_PAUSE: Duration = Duration::from_millis(200);
 /// Longest detail that is kept, in characters.
 const DETAIL_CHARS_MAX: usize = 400;
 
-/// Starts the sender. `public_url` is where people open the page, for links. It ends when the handle is aborted: at any instant, by the steps
-/// above.
+/// Starts the sender. It ends when the handle is aborted: at any instant, by the steps above.
 #[must_use]
-pub fn start(channels: Channels, state: State, clock: Arc<dyn Clock>, public_url: Option<&str>) -> JoinHandle<()> {
-    let house = channels.house(public_url);
-    let post = Post { channels, state, clock, house, standing: Arc::default() };
-    tokio::spawn(post.run())
+pub fn start(channels: Channels, state: State, clock: Arc<dyn Clock>) -> JoinHandle<()> {
+    tokio::spawn(Post { channels, state, clock, standing: Arc::default() }.run())
 }
 
 /// One step of the sender for one channel, by the caller's own clock: tells what is due first. `None` when nothing is. For tests of what
@@ -88,11 +85,9 @@ pub async fn step(
     channels: &Channels,
     state: &State,
     clock: Arc<dyn Clock>,
-    public_url: Option<&str>,
     channel: &str,
 ) -> Result<Option<Verdict>, StateError> {
-    let house = channels.house(public_url);
-    let post = Post { channels: channels.clone(), state: state.clone(), clock, house, standing: Arc::default() };
+    let post = Post { channels: channels.clone(), state: state.clone(), clock, standing: Arc::default() };
     let Some(channel) = channels.find(channel) else { return Ok(None) };
     post.next(&channel).await
 }
@@ -111,7 +106,6 @@ struct Post {
     channels: Channels,
     state: State,
     clock: Arc<dyn Clock>,
-    house: House,
     standing: Arc<Mutex<HashMap<String, Standing>>>,
 }
 
@@ -213,13 +207,20 @@ impl Post {
         let (id, now_ms) = (channel.id.clone(), self.clock.now_ms());
         let Some(due) = self.state.read(move |db| db.next_due(&id, now_ms)).await? else { return Ok(None) };
         let verdict = match serde_json::from_str::<Notice>(&due.notice) {
-            Ok(notice) => self.channels.tell(channel, &notice, &self.house, now_ms).await,
+            Ok(notice) => self.channels.tell(channel, &notice, now_ms).await,
             Err(error) => Verdict::Dead(format!("the message cannot be read: {error}")),
         };
-        let attempt = judge(channel, &due, &verdict, self.clock.now_ms());
+        let mut attempt = judge(channel, &due, &verdict, self.clock.now_ms());
+        attempt.instead = attempt.instead.filter(|id| self.may_take(id, channel));
         log(channel, &due, &attempt);
         self.record(attempt).await?;
         Ok(Some(verdict))
+    }
+
+    /// Whether a channel can be told in the place of another: it is there, and a tenant's hears nothing of others.
+    fn may_take(&self, id: &str, place_of: &Channel) -> bool {
+        let found = self.channels.find(id).filter(|other| other.is_enabled);
+        found.is_some_and(|other| other.tenant.is_none() || other.tenant == place_of.tenant)
     }
 
     /// Writes what became of an attempt; a channel that was told must not be told again because the file was busy for a moment.

@@ -56,22 +56,23 @@ struct Inner {
     list: watch::Sender<List>,
     due: Notify,
     client: Client,
-    house_id: String,
+    house: House,
     trials: Semaphore,
 }
 
 impl Channels {
-    /// Reads the channels. `declared` are those of the configuration ([`super::declared::read`]).
+    /// Reads the channels. `declared` are those of the configuration ([`super::declared::read`]), `public_url` is where people open the page:
+    /// without it messages hold no links.
     ///
     /// # Errors
     /// [`NotifyError`].
-    pub async fn open(state: State, seal: Seal, declared: Vec<Channel>) -> Result<Self, NotifyError> {
+    pub async fn open(state: State, seal: Seal, declared: Vec<Channel>, public_url: Option<&str>) -> Result<Self, NotifyError> {
         let client = Client::new().map_err(NotifyError::Client)?;
-        let house_id = house_id(&state).await?;
+        let house = House { id: house_id(&state).await?, public_url: public_url.map(str::to_owned) };
         let declared = declared.into_iter().map(Arc::new).collect();
         let list = watch::Sender::new(List::from(Vec::new()));
         let (due, trials) = (Notify::new(), Semaphore::new(TRIALS_MAX));
-        let channels = Self(Arc::new(Inner { state, seal, declared, list, due, client, house_id, trials }));
+        let channels = Self(Arc::new(Inner { state, seal, declared, list, due, client, house, trials }));
         channels.refresh().await?;
         Ok(channels)
     }
@@ -120,12 +121,13 @@ impl Channels {
 
     /// This installation, as channels know it.
     #[must_use]
-    pub fn house(&self, public_url: Option<&str>) -> House {
-        House { id: self.0.house_id.clone(), public_url: public_url.map(str::to_owned) }
+    pub fn house(&self) -> &House {
+        &self.0.house
     }
 
     /// Sends a notice by a channel now, past the outbox.
-    pub async fn tell(&self, channel: &Channel, notice: &Notice, house: &House, now_ms: i64) -> Verdict {
+    pub async fn tell(&self, channel: &Channel, notice: &Notice, now_ms: i64) -> Verdict {
+        let house = self.house();
         let reading = Reading { language: channel.language, zone_min: channel.zone_min() };
         let text = Text::of(notice, reading, house.link(notice.incident));
         let telling = Telling { notice, text: &text, house, channel: &channel.id, now_ms };
@@ -133,9 +135,9 @@ impl Channels {
     }
 
     /// Tries a channel: sends for real. `None` when too many are being tried.
-    pub async fn try_out(&self, channel: &Channel, house: &House, now_ms: i64) -> Option<Verdict> {
+    pub async fn try_out(&self, channel: &Channel, now_ms: i64) -> Option<Verdict> {
         let _place = self.0.trials.try_acquire().ok()?;
-        Some(self.tell(channel, &super::trial::notice(&channel.id, now_ms), house, now_ms).await)
+        Some(self.tell(channel, &super::trial::notice(&channel.id, now_ms), now_ms).await)
     }
 
     /// A channel as it is kept; its secrets sealed.

@@ -238,6 +238,15 @@ impl StateDb {
         give_up(&self.connection, channel, why, now_ms)
     }
 
+    /// Has everything that failed before tried at once: somebody has changed the channel.
+    ///
+    /// # Errors
+    /// [`StateError::Sqlite`].
+    pub fn retry_channel(&mut self, channel: &str, now_ms: i64) -> Result<usize, StateError> {
+        let sql = "UPDATE delivery SET next_ms = min(next_ms, ?2) WHERE channel = ?1 AND state = 'waiting' AND attempts > 0";
+        Ok(self.connection.execute(sql, (channel, now_ms))?)
+    }
+
     /// Keeps the outbox within its bounds.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub fn value(value: f64, unit: &str, language: Language) -> String {
 
 /// A whole number with its thousands apart.
 #[must_use]
-pub fn whole(value: u64, language: Language) -> String {
+pub(super) fn whole(value: u64, language: Language) -> String {
     grouped(&value.to_string(), language)
 }
 
