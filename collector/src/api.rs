@@ -32,7 +32,7 @@ use tower_http::{
 use crate::{
     access::{Access, AgentAuth, Person, Role, View},
     act::Act,
-    alert::{Rules, Standings},
+    alert,
     export::Exports,
     ingest::Ingest,
     live::Live,
@@ -111,12 +111,10 @@ pub struct Parts {
     pub access: Access,
     /// What changes other systems.
     pub act: Act,
-    /// Rules in force.
-    pub rules: Rules,
+    /// Rules of alerts, and what stands.
+    pub alert: alert::Shown,
     /// Who is told of alerts.
     pub channels: Channels,
-    /// What is pending and firing.
-    pub standings: Standings,
     /// Files under way.
     pub exports: Exports,
     /// Wall clock.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Subject, engine::Judgement, notice::Newest, stage::REMEMBERED_MAX, standing::Standings};
+use super::{Rule, Subject, engine::Judgement, notice::Newest, stage::REMEMBERED_MAX, standing::Standings};
 use crate::notify::HISTORY_MAX;
 
 /// Distance of the values, in milliseconds: thirty of them are half an hour.
@@ -40,17 +40,17 @@ impl Recent {
     }
 
     /// Takes in what was judged last. One value a minute is kept.
-    pub fn see<'a>(&self, judgements: impl Iterator<Item = Judgement<'a>>, now_ms: i64) {
+    pub fn see<'a>(&self, judgements: impl Iterator<Item = (&'a Rule, Judgement<'a>)>, now_ms: i64) {
         let mut remembered = self.lock();
         let minute = now_ms.div_euclid(EVERY_MS);
         if remembered.minute == minute {
             return;
         }
         remembered.minute = minute;
-        for judged in judgements {
+        for (rule, judged) in judgements {
             let Some(value) = judged.value.filter(|value| value.is_finite()) else { continue };
             let is_full = remembered.subjects.len() >= REMEMBERED_MAX;
-            let key = (judged.rule.id.clone(), judged.subject.clone());
+            let key = (rule.id.clone(), judged.subject.clone());
             if is_full && !remembered.subjects.contains_key(&key) {
                 continue;
             }

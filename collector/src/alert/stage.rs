@@ -222,7 +222,7 @@ impl Stage {
             self.look(now_ms);
         }
         let changes = self.engine.tick(now_ms, &mut self.past);
-        self.recent.see(self.engine.judgements(), now_ms);
+        self.recent.see(self.engine.judged(), now_ms);
         self.parts.standings.set(self.engine.standing());
         self.keep(changes, now_ms);
         self.pulse.store(now_ms, Ordering::Relaxed);
@@ -249,9 +249,9 @@ impl Stage {
     }
 
     fn keep(&mut self, changes: Vec<Change>, now_ms: i64) {
-        for judged in self.engine.judgements().filter(|judged| judged.level > Level::Ok) {
+        for (rule, judged) in self.engine.judged().filter(|(_, judged)| judged.level > Level::Ok) {
             if let Some(value) = judged.value {
-                self.keeper.see(&judged.rule.id, judged.subject, value);
+                self.keeper.see(&rule.id, judged.subject, value);
             }
         }
         let happenings = self.happened.drain();

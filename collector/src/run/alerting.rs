@@ -10,13 +10,16 @@ use super::RunError;
 use crate::{
     access::Access,
     alert::{
-        Rules, Standings,
+        Rules, Shown,
         stage::{self, Inlet},
+        weekly::Weekly,
     },
     config::{AlertSettings, Settings},
     notify::{
-        Channels, heartbeat,
-        route::{Recipient, Recipients},
+        Channels,
+        channel::Channel,
+        heartbeat,
+        route::{Quiet, Recipient, Recipients},
         sender,
     },
     push::Push,
@@ -26,9 +29,8 @@ use crate::{
 /// Rules and channels as they were read at the start.
 #[derive(Debug, Clone)]
 pub(super) struct Alerting {
-    pub(super) rules: Rules,
+    pub(super) shown: Shown,
     pub(super) channels: Channels,
-    pub(super) standings: Standings,
     state: State,
 }
 
@@ -50,7 +52,7 @@ impl Alerting {
         let rules = Rules::new(settings.rules.clone(), &kept).map_err(|twice| RunError::Rules(twice.to_string()))?;
         let channels =
             Channels::open(state.clone(), access.seal().clone(), settings.channels.clone(), public_url).await?;
-        Ok(Self { rules, channels, standings: Standings::default(), state })
+        Ok(Self { shown: Shown::new(rules), channels, state })
     }
 
     /// Starts judging and telling.
@@ -66,10 +68,10 @@ impl Alerting {
         let parts = stage::Parts {
             store: store.clone(),
             state: self.state.clone(),
-            rules: self.rules.clone(),
+            rules: self.shown.rules.clone(),
             channels: self.channels.clone(),
             recipients: recipients.clone(),
-            standings: self.standings.clone(),
+            standings: self.shown.standings.clone(),
             push: push.clone(),
             clock: Arc::clone(clock),
             kept_for_ms: ms(settings.retention.hour),
@@ -95,7 +97,29 @@ async fn follow(channels: Channels, recipients: Recipients) {
 }
 
 fn listed(channels: &Channels) -> Vec<Recipient> {
-    channels.list().iter().map(|channel| channel.recipient()).collect()
+    channels.list().iter().map(|channel| recipient(channel)).collect()
+}
+
+fn recipient(channel: &Channel) -> Recipient {
+    let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    let quiet = channel.quiet.as_ref().map(|quiet| Quiet {
+        window: Weekly {
+            days: quiet.days.clone(),
+            start: time(quiet.start.0),
+            end: time(quiet.end.0),
+            offset_min: i32::from(quiet.offset_min),
+        },
+        holds_critical: !quiet.critical,
+    });
+    Recipient {
+        id: channel.id.clone(),
+        tenant: channel.tenant.clone(),
+        min_level: channel.min_level,
+        is_enabled: channel.enabled,
+        quiet,
+        escalate_to: channel.escalate_to.clone(),
+        escalate_after_ms: i64::from(channel.escalate_after_s) * 1_000,
+    }
 }
 
 fn ms(duration: Duration) -> i64 {

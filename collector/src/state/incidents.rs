@@ -85,21 +85,6 @@ pub struct DeliveryLine {
     pub detail: String,
 }
 
-/// A notice for the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewDelivery {
-    /// Its key.
-    pub key: String,
-    /// The channel.
-    pub channel: String,
-    /// The incident.
-    pub incident: i64,
-    /// The notice, as JSON.
-    pub notice: String,
-    /// Not before this instant, in ms since the epoch.
-    pub not_before_ms: i64,
-}
-
 const COLUMNS: &str = "id, tenant, level, opened_ms, closed_ms, acknowledged_by, acknowledged_ms, body";
 
 impl StateDb {
@@ -153,22 +138,6 @@ impl StateDb {
                  AND id <= (SELECT id FROM incident_line WHERE incident = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
         )?;
         bound.execute((incident, LINES_MAX))?;
-        Ok(())
-    }
-
-    /// Puts a notice into the outbox; one that is there under its key already stays.
-    ///
-    /// # Errors
-    /// [`StateError::Sqlite`].
-    pub fn enqueue(&mut self, new: &NewDelivery, now_ms: i64) -> Result<(), StateError> {
-        let mut add = self.connection.prepare_cached(
-            "INSERT OR IGNORE INTO delivery (key, channel, incident, notice, state, next_ms, created_ms)
-             VALUES (:key, :channel, :incident, :notice, 'waiting', :next_ms, :created_ms)",
-        )?;
-        add.execute(named_params! {
-            ":key": new.key, ":channel": new.channel, ":incident": new.incident, ":notice": new.notice, ":next_ms": new.not_before_ms,
-            ":created_ms": now_ms,
-        })?;
         Ok(())
     }
 

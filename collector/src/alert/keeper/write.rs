@@ -8,7 +8,8 @@ use crate::{
     state::{
         StateDb, StateError,
         alerts::AlertRow,
-        incidents::{IncidentRow, NewDelivery},
+        incidents::IncidentRow,
+        outbox::NewDelivery,
     },
 };
 
@@ -39,9 +40,10 @@ impl Write {
         let notices = step.notices.iter().map(|due| NewDelivery {
             key: due.notice.key.clone(),
             channel: due.channel.clone(),
-            incident: due.notice.incident,
+            incident: Some(due.notice.incident),
             notice: serde_json::to_string(&due.notice).expect("strings and numbers serialise"),
-            not_before_ms: due.not_before_ms,
+            next_ms: due.not_before_ms,
+            created_ms: now_ms,
         });
         let lines = step.lines.iter().map(|line| (line.incident, line.time_ms, line.kind, line.body.to_string()));
         let happenings = step.is_happening.then(|| serde_json::to_vec(next.happenings()).expect("strings and numbers serialise"));
@@ -90,7 +92,7 @@ impl Write {
                 db.bound_incident_lines(incident)?;
             }
             for notice in &self.notices {
-                db.enqueue(notice, self.now_ms)?;
+                db.enqueue(notice)?;
             }
             for (silence, more) in &self.silenced {
                 db.count_silenced(*silence, *more)?;
