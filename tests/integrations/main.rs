@@ -9,6 +9,7 @@ mod cloudwatch;
 mod digitalocean;
 mod encrypted;
 mod faults;
+mod mail;
 mod oidc;
 mod online_users;
 mod postgres;

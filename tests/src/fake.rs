@@ -19,6 +19,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 // One line a vendor.
 pub mod analytics;
 pub mod aws;
+pub mod channels;
 pub mod digitalocean;
 pub mod oidc;
 pub mod rabbitmq;

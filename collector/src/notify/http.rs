@@ -104,8 +104,8 @@ async fn read(mut response: Response) -> Result<Answer, String> {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(chunk.get(..ANSWER_BYTES_MAX - body.len()).unwrap_or(&chunk)),
             Ok(None) => break,
-            // The status has come: that is an answer, and the message was taken or refused by it.
-            Err(_) => break,
+            // Half an answer is none: some kinds tell a failure in it.
+            Err(error) => return Err(trouble(error)),
         }
     }
     Ok(Answer { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })

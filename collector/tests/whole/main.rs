@@ -15,6 +15,8 @@ mod api;
 #[cfg(test)]
 mod boards;
 #[cfg(test)]
+mod channels;
+#[cfg(test)]
 mod door;
 #[cfg(test)]
 mod export;

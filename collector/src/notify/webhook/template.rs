@@ -91,7 +91,10 @@ impl Template {
             rest = behind;
         }
         parts.push(Part::Text(rest.to_owned()));
-        let template = Self { parts, is_json: text.trim_start().starts_with(['{', '[']) };
+        // A field at the very beginning is no object.
+        let begin = text.trim_start();
+        let is_json = begin.starts_with(['{', '[']) && !begin.starts_with("{{");
+        let template = Self { parts, is_json };
         if template.is_json {
             let ugly = template.write(|_| "a\"b\\c\nd\u{1}é🚨".to_owned());
             serde_json::from_str::<serde::de::IgnoredAny>(&ugly)

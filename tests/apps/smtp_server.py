@@ -1,0 +1,75 @@
+"""A real SMTP server of aiosmtpd: STARTTLS, TLS or neither, with a login; each mail becomes a file.
+
+    smtp_server.py FOLDER SECURITY [CERTIFICATE KEY]
+
+SECURITY is starttls, tls or none. Prints its port. The login is farol / s3cr3t. Mail to busy@... is answered 451, to nobody@... 550.
+"""
+
+import itertools
+import pathlib
+import ssl
+import sys
+import time
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+class Keeper:
+    """Writes each mail into the folder, whole before it has its name."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.numbers = itertools.count(1)
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("busy@"):
+            return "451 4.3.2 try again later"
+        if address.startswith("nobody@"):
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        number = next(self.numbers)
+        head = f"X-Tls: {session.ssl is not None}\r\nX-Login: {session.authenticated}\r\nX-To: {','.join(envelope.rcpt_tos)}\r\n"
+        partial = self.folder / f".{number}"
+        partial.write_bytes(head.encode() + envelope.content)
+        partial.rename(self.folder / f"{number}.eml")
+        return "250 2.0.0 kept"
+
+
+def login(server, session, envelope, mechanism, data):
+    known = data.login == b"farol" and data.password == b"s3cr3t"
+    return AuthResult(success=known, handled=False)
+
+
+class Door(Controller):
+    """With STARTTLS, nothing but it is taken in clear."""
+
+    def factory(self):
+        return SMTP(self.handler, hostname="smtp.test", **self.SMTP_kwargs)
+
+
+def main():
+    folder, security, *files = sys.argv[1:]
+    context = None
+    if files:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files)
+    settings = {"authenticator": login, "auth_required": security != "none", "auth_require_tls": security != "none"}
+    if security == "starttls":
+        settings.update(tls_context=context, require_starttls=True)
+    if security == "tls":
+        # The connection is encrypted before SMTP begins, which aiosmtpd does not count as TLS of its own.
+        settings.update(auth_require_tls=False)
+    door = Door(Keeper(folder), hostname="127.0.0.1", port=0, ssl_context=context if security == "tls" else None, **settings)
+    # Port 0 is any free one; the controller's own trial connection needs the real one.
+    door._trigger_server = lambda: None
+    door.start()
+    print(door.server.sockets[0].getsockname()[1], flush=True)
+    while True:
+        time.sleep(3600)
+
+
+main()
