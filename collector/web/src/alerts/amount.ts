@@ -76,7 +76,10 @@ function bare(unit: string): number {
 /** What stands behind the field of a threshold. */
 export function unitSign(unit: string): string {
   if (unit === RATIO) return '%';
-  return unit.replace(/[{}]/g, '').replace(/^By/, 'B').replace(/^1(\/s)?$/, '$1');
+  return unit
+    .replace(/[{}]/g, '')
+    .replace(/^By/, 'B')
+    .replace(/^1(\/s)?$/, '$1');
 }
 
 /** Digits that a value keeps when it is written into a field. */

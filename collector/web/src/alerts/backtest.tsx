@@ -18,7 +18,8 @@ import { isJudgeable, ruleOf, unitOf, type Draft } from './draft';
 import { limitedData, limitedSpec, type Limits } from './judged';
 import { LevelIcon } from './parts';
 import { levelWord, place } from './text';
-import { a, r } from './words';
+import { r } from './rule-words';
+import { a } from './words';
 
 const PAUSE_MS = 700;
 const CHART_HEIGHT = 168;
@@ -27,7 +28,7 @@ const LONG_DAYS = 30;
 
 /** What of a rule decides when it fires and how often it is told. */
 function judgedOf(draft: Draft): Rule {
-  const { message: _message, runbook: _runbook, ...rule } = ruleOf(draft);
+  const rule = ruleOf({ ...draft, message: '', runbook: '' });
   return { ...rule, name: rule.name === '' ? r.peek().draftName : rule.name, enabled: true };
 }
 
@@ -57,10 +58,14 @@ export function useBackTest(draft: Draft): Testing {
     if (tried === null) return;
     const mine = (turn.current += 1);
     busy(true);
+    const end = (some: Pick<Held, 'answer' | 'failure'>) => {
+      if (mine !== turn.current) return;
+      hold({ key, days, ...some });
+      busy(false);
+    };
     rules.backTest({ rule: tried, days }).then(
-      (answer) => mine === turn.current && (hold({ key, days, answer, failure: null }), busy(false)),
-      (error: unknown) =>
-        mine === turn.current && (hold({ key, days, answer: null, failure: refusal(error) }), busy(false)),
+      (answer) => end({ answer, failure: null }),
+      (error: unknown) => end({ answer: null, failure: refusal(error) }),
     );
   };
   useEffect(() => {
@@ -114,9 +119,7 @@ function Picture({ test, draft }: { test: BackTest; draft: Draft }) {
   }, [test, limits.warning, limits.critical]);
   const bands = useMemo(() => bandsOf(test), [test, lang.value]);
   if (line === null || data === null) return null;
-  return (
-    <LazyChart spec={spec} data={data} failure={null} onRetry={() => undefined} bands={bands} isBare />
-  );
+  return <LazyChart spec={spec} data={data} failure={null} onRetry={() => undefined} bands={bands} isBare />;
 }
 
 function Firings({ test, draft }: { test: BackTest; draft: Draft }) {
@@ -201,7 +204,13 @@ function Numbers({ test }: { test: BackTest }) {
     <p class="sub" data-count={test.count}>
       {test.count === 0
         ? m.neverFired
-        : m.wouldHave(num(test.count), test.count, span(test.firing_s * 1000), num(test.notifications), test.notifications)}
+        : m.wouldHave(
+            num(test.count),
+            test.count,
+            span(test.firing_s * 1000),
+            num(test.notifications),
+            test.notifications,
+          )}
       {` · ${m.subjects(num(test.subjects), test.subjects)}`}
       {!test.exact && ` · ${m.notExact}`}
     </p>
@@ -218,7 +227,12 @@ export function BackTestPart({ draft, change, isLocked }: Props) {
       <div class="row wrap">
         <h3 id="back-test">{days === 1 ? m.backTestDay : m.backTestDays(num(days))}</h3>
         <span class="grow" />
-        <button type="button" class="btn sm" disabled={!isReady || isBusy} onClick={() => testing.run(days === 1 ? LONG_DAYS : 1)}>
+        <button
+          type="button"
+          class="btn sm"
+          disabled={!isReady || isBusy}
+          onClick={() => testing.run(days === 1 ? LONG_DAYS : 1)}
+        >
           <Icon name="clock" size={13} />
           {isBusy ? t.value.actRunning : days === 1 ? m.testDays(num(LONG_DAYS)) : m.testDay}
         </button>

@@ -27,7 +27,7 @@ import { channelRows, reloadChannels } from './channel-source';
 import { WeekFields } from './hours';
 import { Act, boundTo, Switch, TenantSelect, whyNot } from './parts';
 import { Sign } from './sign';
-import { r } from './words';
+import { r } from './rule-words';
 
 const NAME_MAX = 128;
 const VALUE_MAX = 2_000;
@@ -88,8 +88,9 @@ function SettingInput({ field, form, change, faults }: PartProps & { field: Sett
         <span class={`in ${fault === null ? '' : 'bad'}`}>
           <input
             {...props}
-            type={field.isSecret === true ? 'password' : 'text'}
-            {...(field.isSecret === true ? { autocomplete: 'new-password' as const } : {})}
+            {...(field.isSecret === true
+              ? { type: 'password' as const, autocomplete: 'new-password' as const }
+              : { type: 'text' as const })}
             autocapitalize="none"
             onInput={(event) => set(event.currentTarget.value)}
           />
@@ -141,7 +142,12 @@ function Habits({ form, change, faults, self }: PartProps & { self: string | nul
           onChange={(language) => change({ language: language as ChannelForm['language'] })}
         />
         {boundTo() === null && (
-          <TenantSelect id="channel-tenant" value={form.tenant} all={m.everyTenant} onChange={(tenant) => change({ tenant })} />
+          <TenantSelect
+            id="channel-tenant"
+            value={form.tenant}
+            all={m.everyTenant}
+            onChange={(tenant) => change({ tenant })}
+          />
         )}
         {select('channel-fallback', m.fallback, 'fallback')}
         {select('channel-escalate', m.escalateTo, 'escalateTo')}
@@ -246,7 +252,13 @@ function useDeeds(form: ChannelForm, channel: Channel | null, isChanged: boolean
   return { doing, failure, tried, test, save };
 }
 
-function Fields({ form, set, change, faults, channel }: PartProps & { set: (form: ChannelForm) => void; channel: Channel | null }) {
+function Fields({
+  form,
+  set,
+  change,
+  faults,
+  channel,
+}: PartProps & { set: (form: ChannelForm) => void; channel: Channel | null }) {
   const m = r.value;
   return (
     <>

@@ -4,7 +4,7 @@
 
 import type { Channel, ChannelKind, ChannelOrder, QuietHours, Setting } from '../api/alerts';
 import { lang } from '../i18n/index';
-import { r } from './words';
+import { r } from './rule-words';
 
 type Labels = typeof r.value;
 
@@ -32,7 +32,10 @@ const address = (isOptional = false, hint?: SettingField['hint']): SettingField 
   ...(hint === undefined ? {} : { hint }),
 });
 
-const secretAddress = (hint: SettingField['hint'] & string): SettingField => ({ ...address(false, hint), isSecret: true });
+const secretAddress = (hint: SettingField['hint'] & string): SettingField => ({
+  ...address(false, hint),
+  isSecret: true,
+});
 
 const META = ['meta'] as const;
 const GATEWAYS = ['evolution', 'waha'] as const;
@@ -64,7 +67,14 @@ export const FIELDS: Record<ChannelKind, readonly SettingField[]> = {
     { name: 'instance', label: 'setInstance', type: 'text', only: ['provider', ['evolution']] },
     { name: 'session', label: 'setSession', type: 'text', start: 'default', only: ['provider', ['waha']] },
     { name: 'to', label: 'setWhatsTo', type: 'text', placeholder: '5511999999999' },
-    { name: 'template', label: 'setTemplate', type: 'text', isOptional: true, hint: 'hintMeta', only: ['provider', META] },
+    {
+      name: 'template',
+      label: 'setTemplate',
+      type: 'text',
+      isOptional: true,
+      hint: 'hintMeta',
+      only: ['provider', META],
+    },
   ],
   ntfy: [
     { ...address(), start: 'https://ntfy.sh' },

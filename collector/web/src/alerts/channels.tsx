@@ -16,7 +16,8 @@ import { Deliveries, DeliveryBadge } from './deliveries';
 import { Act } from './parts';
 import { Sign } from './sign';
 import { levelWord } from './text';
-import { a, r } from './words';
+import { r } from './rule-words';
+import { a } from './words';
 
 const DELIVERIES_SHOWN = 30;
 const ASK_EVERY_MS = 10_000;
@@ -51,11 +52,7 @@ function Item({ channel, isChosen }: { channel: Channel; isChosen: boolean }) {
       <span class="si">
         <Sign name="send" size={16} />
       </span>
-      <button
-        class="al-t"
-        aria-pressed={isChosen}
-        onClick={() => setParams({ channel: channel.id, new: null })}
-      >
+      <button class="al-t" aria-pressed={isChosen} onClick={() => setParams({ channel: channel.id, new: null })}>
         <span class={`ell strong ${channel.enabled ? '' : 'muted'}`}>{channel.name}</span>
         <span class="sub ell">{parts.filter(Boolean).join(' · ')}</span>
       </button>

@@ -67,7 +67,10 @@ function AlertChart({ alert }: { alert: Alert }) {
     const found = await api.query({ metrics: what.metrics, resources, ...stretch }, signal);
     return limitedData(what.of(found), limits, stretch);
   });
-  const spec = useMemo(() => judgedSpec(alert, limits, CHART_HEIGHT), [alert.id, limits.warning, limits.critical, lang.value]);
+  const spec = useMemo(
+    () => judgedSpec(alert, limits, CHART_HEIGHT),
+    [alert.id, limits.warning, limits.critical, lang.value],
+  );
   const bands = useMemo(() => [bandOf(alert)], [alert.id, alert.resolved, lang.value]);
   if (what === null) return null;
   return (
@@ -155,7 +158,15 @@ function Facts({ alert, detail }: { alert: Alert; detail: IncidentDetail | null 
 }
 
 /** The other alerts of the incident: one message told of them all. */
-function Others({ detail, alert, onSelect }: { detail: IncidentDetail; alert: Alert; onSelect: (alert: Alert) => void }) {
+function Others({
+  detail,
+  alert,
+  onSelect,
+}: {
+  detail: IncidentDetail;
+  alert: Alert;
+  onSelect: (alert: Alert) => void;
+}) {
   const others = detail.alerts.filter(({ id }) => id !== alert.id);
   if (others.length === 0) return null;
   return (

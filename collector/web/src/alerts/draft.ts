@@ -2,7 +2,7 @@
 
 import type { Aggregate, Against, Condition, Rule, Scope, SeriesCondition } from '../api/alerts';
 import { judgedUnit, readAmount, readSeconds, seconds, written } from './amount';
-import { r } from './words';
+import { r } from './rule-words';
 
 export type Watch = Condition['type'];
 /** Which attributes keep series apart: all, none, or those that are named. */
@@ -264,7 +264,8 @@ function timeFaults(draft: Draft): Faults {
   const check = (field: 'forText' | 'resolveAfter' | 'noData' | 'remind' | 'window', low: number, high: number) => {
     const value = readSeconds(draft[field]);
     if (value === null) faults[field] = m.notTime;
-    else if (value !== undefined && (value < low || value > high)) faults[field] = m.timeFrom(seconds(low), seconds(high));
+    else if (value !== undefined && (value < low || value > high))
+      faults[field] = m.timeFrom(seconds(low), seconds(high));
   };
   check('forText', 0, FOR_S_MAX);
   check('resolveAfter', 0, FOR_S_MAX);

@@ -23,7 +23,8 @@ import { Act, boundTo, LevelBadge, TenantSelect, whyNot } from './parts';
 import { reloadRules, tookRule } from './rule-source';
 import { Sentence, type PartProps } from './sentence';
 import { Subject } from './subject';
-import { a, r } from './words';
+import { r } from './rule-words';
+import { a } from './words';
 
 const CHANNELS_MAX = 20;
 const RUNBOOK_MAX = 500;
@@ -71,7 +72,12 @@ function Details({ draft, change, faults, isLocked }: PartProps) {
           )}
         </div>
         {boundTo() === null && (
-          <TenantSelect id="rule-tenant" value={draft.tenant} all={m.everyTenant} onChange={(tenant) => change({ tenant })} />
+          <TenantSelect
+            id="rule-tenant"
+            value={draft.tenant}
+            all={m.everyTenant}
+            onChange={(tenant) => change({ tenant })}
+          />
         )}
       </fieldset>
     </details>

@@ -81,7 +81,8 @@ function Filters({ filter }: { filter: Filter }) {
 }
 
 function StateBadge({ alert }: { alert: Alert }) {
-  if (alert.state === 'resolved') return alert.silenced ? <SilencedBadge /> : <LevelBadge level="ok" word={a.value.isResolved} />;
+  if (alert.state === 'resolved')
+    return alert.silenced ? <SilencedBadge /> : <LevelBadge level="ok" word={a.value.isResolved} />;
   return <LevelBadge level={alert.level} word={a.value.isActive} />;
 }
 

@@ -69,7 +69,9 @@ export function judged(alert: Alert, rule: Rule | null): Judged | null {
       );
       // A limit is told seldom: it holds until the next.
       let last = NaN;
-      const whole = new Map([...upper.keys()].sort((x, z) => x - z).map((time) => [time, (last = lower.get(time) ?? last)]));
+      const whole = new Map(
+        [...upper.keys()].sort((x, z) => x - z).map((time) => [time, (last = lower.get(time) ?? last)]),
+      );
       return ordered(upper, (value, time) => value / (whole.get(time) ?? NaN));
     },
   };
@@ -103,7 +105,13 @@ export function limitedSpec(
   height: number,
 ): ChartSpec {
   const m = a.peek();
-  const limit = (id: number, name: string, color: string, value: number | undefined, mark: (v: string) => string): Line[] =>
+  const limit = (
+    id: number,
+    name: string,
+    color: string,
+    value: number | undefined,
+    mark: (v: string) => string,
+  ): Line[] =>
     value === undefined ? [] : [pickLine(id, name, name, color, { role: 'limit', mark: mark(amount(value, unit)) })];
   return {
     key,

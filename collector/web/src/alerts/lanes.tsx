@@ -2,7 +2,6 @@
 
 import type { Alert } from '../api/alerts';
 import { dayMonth, hhmm, num } from '../i18n/format';
-import { t } from '../i18n/index';
 import { now } from '../live/feed';
 import { lasted, levelWord, place } from './text';
 import { a } from './words';
@@ -71,11 +70,7 @@ export function Lanes({ rows, span: { from, to }, sub }: Props) {
               <span class="ell" title={lane.name}>
                 {lane.name}
               </span>
-              <span
-                class="lane"
-                role="img"
-                aria-label={m.laneText(lane.name, num(lane.rows.length), lane.rows.length)}
-              >
+              <span class="lane" role="img" aria-label={m.laneText(lane.name, num(lane.rows.length), lane.rows.length)}>
                 {lane.rows.map((alert) => {
                   const { left, width } = placed(alert, from, to, now.value);
                   const tip = `${levelWord(alert.level)}: ${place(alert)}, ${hhmm(alert.fired)}, ${lasted(alert)}`;
@@ -102,7 +97,7 @@ export function Lanes({ rows, span: { from, to }, sub }: Props) {
             </span>
           </li>
         </ul>
-        {lanes.length > LANES_MAX && <p class="hint">{t.value.showMore(num(lanes.length - LANES_MAX))}</p>}
+        {lanes.length > LANES_MAX && <p class="hint">{m.more(num(lanes.length - LANES_MAX))}</p>}
       </div>
     </section>
   );

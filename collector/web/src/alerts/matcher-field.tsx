@@ -34,7 +34,11 @@ export function MatcherField({ matchers, onChange }: Props) {
   const m = a.value;
   const [key, choose] = useState<MatcherKey>('host');
   const [value, type] = useState('');
-  const values = offered(key, openAlerts.value ?? [], (ruleRows.value ?? []).map(({ rule }) => rule.id));
+  const values = offered(
+    key,
+    openAlerts.value ?? [],
+    (ruleRows.value ?? []).map(({ rule }) => rule.id),
+  );
   const word = `${key}=${value.trim()}`;
   const isReady = value.trim() !== '' && !matchers.includes(word) && matchers.length < MATCHERS_MAX;
   const add = () => {

@@ -52,12 +52,15 @@ export function newIncidents(before: readonly Alert[], now: readonly Alert[]): A
 
 function show(alert: Alert): void {
   try {
-    const notice = new Notification(`${alert.level === 'critical' ? a.peek().critical : a.peek().warning}: ${title(alert)}`, {
-      body: subtitle(alert),
-      tag: `farol-incident-${alert.incident}`,
-      requireInteraction: alert.level === 'critical',
-      icon: `./favicon-${alert.level === 'critical' ? 'crit' : 'warn'}.svg`,
-    });
+    const notice = new Notification(
+      `${alert.level === 'critical' ? a.peek().critical : a.peek().warning}: ${title(alert)}`,
+      {
+        body: subtitle(alert),
+        tag: `farol-incident-${alert.incident}`,
+        requireInteraction: alert.level === 'critical',
+        icon: `./favicon-${alert.level === 'critical' ? 'crit' : 'warn'}.svg`,
+      },
+    );
     notice.onclick = () => {
       window.focus();
       location.hash = `/alerts?incident=${alert.incident}`;
@@ -69,9 +72,7 @@ function show(alert: Alert): void {
 }
 
 /** Tells what is new since the last answer: to screen readers, and by the browser if it was asked for. */
-export function announceNew(before: readonly Alert[] | null, now: readonly Alert[]): void {
-  // What was open when the page came is no news.
-  if (before === null) return;
+export function announceNew(before: readonly Alert[], now: readonly Alert[]): void {
   for (const alert of newIncidents(before, now)) {
     if (alert.level === 'critical') announce(`${a.peek().critical}: ${title(alert)}`);
     if (notifying.peek() === 'on') show(alert);

@@ -68,9 +68,7 @@ function Tabs({ chosen }: { chosen: Tab }) {
         return (
           <a key={tab.path} href={href(tab.path)} aria-current={tab === chosen ? 'page' : undefined}>
             {a.value[tab.word]}
-            {count !== null && (
-              <span class={`badge ${tab === ACTIVE ? openClass() : 'unk'}`}>{num(count)}</span>
-            )}
+            {count !== null && <span class={`badge ${tab === ACTIVE ? openClass() : 'unk'}`}>{num(count)}</span>}
           </a>
         );
       })}

@@ -9,14 +9,10 @@ import { fleet } from '../live/fleet';
 import { may, role, roleWord, type Role } from '../state/roles';
 import { session } from '../state/session';
 import { Icon } from '../ui/icon';
+import { levelLook } from './looks';
 import { levelWord } from './text';
 import { Sign } from './sign';
 import { a } from './words';
-
-export function levelLook(level: string): { class: 'crit' | 'warn' | 'ok'; icon: 'crit' | 'warn' | 'check' } {
-  if (level === 'critical') return { class: 'crit', icon: 'crit' };
-  return level === 'warning' ? { class: 'warn', icon: 'warn' } : { class: 'ok', icon: 'check' };
-}
 
 /** Shape and colour, with the word for those who see neither. */
 export function LevelIcon({ level, size = 18 }: { level: string; size?: number }) {

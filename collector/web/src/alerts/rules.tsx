@@ -17,9 +17,9 @@ import { metricRows, metricsFailure, reloadMetrics, unitOfMetric } from './metri
 import { Act, Switch, whyNot } from './parts';
 import { reloadRules, rowOf, ruleRows, rulesFailure, tookRule } from './rule-source';
 import { alertsChanged } from './source';
-import { scopeText, sentence } from './text';
+import { scopeText, sentence } from './rule-text';
 import { wished } from './wish';
-import { r } from './words';
+import { r } from './rule-words';
 
 type Look = ['crit' | 'warn' | 'ok' | 'unk', IconName];
 
@@ -67,7 +67,9 @@ function RuleItem({ row, isChosen }: { row: RuleRow; isChosen: boolean }) {
       <button
         class="al-t"
         aria-pressed={isChosen}
-        onClick={() => setParams({ rule: rule.id, new: null, metric: null, resource: null, series: null, attribute: null })}
+        onClick={() =>
+          setParams({ rule: rule.id, new: null, metric: null, resource: null, series: null, attribute: null })
+        }
       >
         <span class={`ell strong ${rule.enabled ? '' : 'muted'}`}>{rule.name}</span>
         <span class="sub ell" title={text}>

@@ -6,8 +6,9 @@ import type { Aggregate, Against } from '../api/alerts';
 import { Icon } from '../ui/icon';
 import { unitSign } from './amount';
 import { unitOf, type Draft, type Faulty } from './draft';
-import { againstWord, aggregateWord } from './text';
-import { a, r } from './words';
+import { againstWord, aggregateWord } from './rule-text';
+import { r } from './rule-words';
+import { a } from './words';
 
 export type Change = (some: Partial<Draft>) => void;
 

@@ -155,7 +155,9 @@ function List() {
 
 function lengthWord(length: Length): string {
   const m = a.value;
-  return { '30m': '30 min', '1h': '1 h', '4h': '4 h', '1d': '1 d', until: m.lengthUntil, weekly: m.lengthWeekly }[length];
+  return { '30m': '30 min', '1h': '1 h', '4h': '4 h', '1d': '1 d', until: m.lengthUntil, weekly: m.lengthWeekly }[
+    length
+  ];
 }
 
 type Change = (some: Partial<SilenceForm>) => void;
@@ -170,12 +172,7 @@ function Lengths({ form, change }: { form: SilenceForm; change: Change }) {
       </span>
       <span class="seg al-seg" role="group" aria-labelledby="sil-length">
         {LENGTHS.map((length) => (
-          <button
-            key={length}
-            type="button"
-            aria-pressed={form.length === length}
-            onClick={() => change({ length })}
-          >
+          <button key={length} type="button" aria-pressed={form.length === length} onClick={() => change({ length })}>
             {lengthWord(length)}
           </button>
         ))}

@@ -8,7 +8,6 @@ import { batch, computed, effect, signal } from '@preact/signals';
 import { alerts, type Alert } from '../api/alerts';
 import { join, pausedAt, refresh } from '../live/feed';
 import { openCount } from '../state/alerts';
-import { announceNew } from './notify';
 
 /** More than anybody looks through; the count says how many there are. */
 const OPEN_MAX = 500;
@@ -30,6 +29,17 @@ export function worstAlertFirst(a: Alert, b: Alert): number {
 
 export const openInOrder = computed(() => [...(openAlerts.value ?? [])].sort(worstAlertFirst));
 
+/** What is new is told by code that comes only then. What was open when the page came is no news. */
+function tellNew(before: readonly Alert[] | null, rows: readonly Alert[]): void {
+  if (before === null) return;
+  const levels = new Map(before.map(({ id, level }) => [id, level]));
+  if (rows.every(({ id, level }) => levels.get(id) === level)) return;
+  import('./notify').then(
+    ({ announceNew }) => announceNew(before, rows),
+    () => undefined,
+  );
+}
+
 let asking: Promise<void> | null = null;
 let isAgain = false;
 
@@ -37,7 +47,7 @@ async function askOnce(): Promise<void> {
   try {
     const { alerts: rows, open } = await alerts.list({ state: 'open', limit: OPEN_MAX });
     batch(() => {
-      announceNew(openAlerts.peek(), rows);
+      tellNew(openAlerts.peek(), rows);
       openAlerts.value = rows;
       openCount.value = { critical: open.critical, warning: open.warning };
       openFailure.value = null;

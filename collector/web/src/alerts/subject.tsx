@@ -11,7 +11,7 @@ import { fleet } from '../live/fleet';
 import type { Draft, Watch } from './draft';
 import { attributeKeys, attributeWords, kindOfMetric, metricNames, unitOfMetric } from './metric-source';
 import { Part, type PartProps } from './sentence';
-import { r } from './words';
+import { r } from './rule-words';
 
 const ATTRIBUTES_MAX = 8;
 const KINDS_MAX = 16;
@@ -174,7 +174,13 @@ function ScopeFields({ draft, change }: PartProps) {
   return (
     <Part title={m.resources}>
       <div class="f4">
-        <Select id="rule-kind" label={m.kind} value={draft.scope.kind} options={kinds} onChange={(kind) => set({ kind })} />
+        <Select
+          id="rule-kind"
+          label={m.kind}
+          value={draft.scope.kind}
+          options={kinds}
+          onChange={(kind) => set({ kind })}
+        />
         {pattern('name', m.nameFits)}
         {pattern('service', m.serviceFits)}
         {pattern('environment', m.environmentFits)}

@@ -141,17 +141,7 @@ export interface Scope {
 }
 
 export type Aggregate =
-  | 'mean'
-  | 'max'
-  | 'min'
-  | 'sum'
-  | 'count'
-  | 'last'
-  | 'rate'
-  | 'increase'
-  | 'quantile'
-  | 'until'
-  | 'absent';
+  'mean' | 'max' | 'min' | 'sum' | 'count' | 'last' | 'rate' | 'increase' | 'quantile' | 'until' | 'absent';
 
 export type Against = 'nothing' | 'yesterday' | 'last_week' | 'usual';
 
@@ -337,8 +327,7 @@ const asked = (parts: Record<string, string | number | null | undefined>) =>
   search(Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, value ?? null])));
 
 export const alerts = {
-  list: (question: AlertQuestion, signal?: AbortSignal) =>
-    get<AlertsAnswer>(`${V1}/alerts?${asked(question)}`, signal),
+  list: (question: AlertQuestion, signal?: AbortSignal) => get<AlertsAnswer>(`${V1}/alerts?${asked(question)}`, signal),
   pending: async (signal?: AbortSignal) =>
     (await get<{ pending: PendingAlert[] }>(`${V1}/alerts/pending`, signal)).pending,
   incident: (id: number, signal?: AbortSignal) => get<IncidentDetail>(one('incidents', id), signal),
@@ -373,4 +362,3 @@ export const channels = {
     signal?: AbortSignal,
   ) => (await get<{ deliveries: Delivery[] }>(`${V1}/deliveries?${asked(question)}`, signal)).deliveries,
 };
-

@@ -16,6 +16,7 @@ export const enAlerts: Words<typeof ptAlerts> = {
   warning: 'Warning',
   over: 'Resolved',
   all: 'All',
+  more: (n) => `and ${n} more`,
   severity: 'Severity',
   state: 'State',
   rule: 'Rule',
@@ -50,8 +51,7 @@ export const enAlerts: Words<typeof ptAlerts> = {
   isResolved: 'Resolved',
   subtitle: (where, what, value, limit) =>
     limit === '' ? `${where}: ${what} ${value}` : `${where}: ${what} ${value} (${limit})`,
-  bandText: (name, from, to) =>
-    to === '' ? `alert ${name} since ${from}` : `alert ${name} from ${from} to ${to}`,
+  bandText: (name, from, to) => (to === '' ? `alert ${name} since ${from}` : `alert ${name} from ${from} to ${to}`),
   ofEvents: 'events',
   ofLogs: 'log lines',
   ofSilence: 'silent',
@@ -94,10 +94,8 @@ export const enAlerts: Words<typeof ptAlerts> = {
   lineFailed: (channel, detail) =>
     `Notice not delivered${channel === '' ? '' : ` to ${channel}`}${detail === '' ? '' : `: ${detail}`}`,
   lineAcknowledged: (name) => (name === '' ? 'Acknowledged' : `Acknowledged by ${name}`),
-  lineUnacknowledged: (name) =>
-    name === '' ? 'Acknowledgement taken back' : `Acknowledgement taken back by ${name}`,
-  lineSilenced: (what, reason) =>
-    `Silenced${what === '' ? '' : `: ${what}`}${reason === '' ? '' : ` (${reason})`}`,
+  lineUnacknowledged: (name) => (name === '' ? 'Acknowledgement taken back' : `Acknowledgement taken back by ${name}`),
+  lineSilenced: (what, reason) => `Silenced${what === '' ? '' : `: ${what}`}${reason === '' ? '' : ` (${reason})`}`,
   lineCause: (what) => `Likely cause: ${what}`,
   lineClosed: 'Incident closed',
   reasonOpened: 'began',

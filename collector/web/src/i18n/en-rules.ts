@@ -126,7 +126,8 @@ export const enRules: Words<typeof ptRules> = {
   remind: 'Remind every',
   remindHint: 'Empty: every 4 h; 0: never.',
   message: 'Message',
-  messageHint: 'May use {{ value }}, {{ threshold }}, {{ resource }}, {{ service }}, {{ tenant }} and names of attributes.',
+  messageHint:
+    'May use {{ value }}, {{ threshold }}, {{ resource }}, {{ service }}, {{ tenant }} and names of attributes.',
   runbookHint: 'Address where it is written what to do.',
   needsName: 'Give it a name.',
   needsMetric: 'Choose a metric.',
@@ -173,8 +174,7 @@ export const enRules: Words<typeof ptRules> = {
   notExact: 'with means of minutes, where samples are gone',
   firings: (n) => `Firings (${n})`,
   otherFor: 'The same with another time',
-  withFor: (time, n, count, notices) =>
-    `for ${time}: ${n} ${plural(count, 'time', 'times')}, ${notices} notifications`,
+  withFor: (time, n, count, notices) => `for ${time}: ${n} ${plural(count, 'time', 'times')}, ${notices} notifications`,
   take: 'Use',
   takeFor: (time) => `Use for ${time}`,
   suggested: (warning, critical) => `By this series’ own past: warning at ${warning}, critical at ${critical}`,

@@ -14,6 +14,7 @@ export const ptAlerts = {
   warning: 'Atenção',
   over: 'Resolvido',
   all: 'Todas',
+  more: (n: string) => `e mais ${n}`,
   severity: 'Gravidade',
   state: 'Estado',
   rule: 'Regra',
@@ -22,8 +23,7 @@ export const ptAlerts = {
 
   // Active
   countAlerts: (n: string, count: number) => `${n} ${plural(count, 'alerta', 'alertas')}`,
-  countActive: (n: number) =>
-    n === 0 ? 'Nenhum alerta ativo' : `${n} ${plural(n, 'alerta ativo', 'alertas ativos')}`,
+  countActive: (n: number) => (n === 0 ? 'Nenhum alerta ativo' : `${n} ${plural(n, 'alerta ativo', 'alertas ativos')}`),
   noneActive: 'Nada está disparando',
   noneActiveText: 'Um alerta aparece aqui sozinho, no instante em que dispara.',
   noneChosen: 'Nenhum alerta escolhido',
@@ -66,7 +66,8 @@ export const ptAlerts = {
   ended: 'Terminou',
   cause: 'Provável causa',
   causeAlert: (what: string, where: string) => `${what}, ${where}`,
-  causeDeploy: (version: string, where: string) => (version === '' ? `deploy de ${where}` : `deploy ${version}, ${where}`),
+  causeDeploy: (version: string, where: string) =>
+    version === '' ? `deploy de ${where}` : `deploy ${version}, ${where}`,
   causeRestart: (where: string) => `${where} reiniciou`,
   causeOom: (where: string) => `processo morto por falta de memória em ${where}`,
   causeHost: (where: string) => `a máquina ${where} ficou sem contato`,
@@ -148,8 +149,7 @@ export const ptAlerts = {
   held: 'Calou',
   heldNotices: (n: string, count: number) => `${n} ${plural(count, 'aviso', 'avisos')}`,
   matchingNow: (n: string, count: number) => `${n} ${plural(count, 'alerta agora', 'alertas agora')}`,
-  holdsNow: (n: string, count: number) =>
-    `Cala ${n} ${plural(count, 'alerta ativo', 'alertas ativos')} agora`,
+  holdsNow: (n: string, count: number) => `Cala ${n} ${plural(count, 'alerta ativo', 'alertas ativos')} agora`,
   endNow: 'Encerrar',
   endOf: (what: string) => `Encerrar o silêncio de ${what}`,
   weeklyText: (days: string, start: string, end: string) => `${days} ${start}–${end}`,

@@ -126,7 +126,8 @@ export const ptRules = {
   remind: 'Lembrar a cada',
   remindHint: 'Vazio: a cada 4 h; 0: nunca.',
   message: 'Mensagem',
-  messageHint: 'Pode usar {{ value }}, {{ threshold }}, {{ resource }}, {{ service }}, {{ tenant }} e nomes de atributos.',
+  messageHint:
+    'Pode usar {{ value }}, {{ threshold }}, {{ resource }}, {{ service }}, {{ tenant }} e nomes de atributos.',
   runbookHint: 'Endereço em que está escrito o que fazer.',
   needsName: 'Dê um nome.',
   needsMetric: 'Escolha uma métrica.',

@@ -61,7 +61,7 @@ export function AppMetrics({ resource, series, source, view }: Props) {
       {found.length === 0 && <p class="sub pad">{m.filterNone(filter.value)}</p>}
       <div class="g12">
         {found.slice(0, count.value).map((spec) => (
-          <Chart key={spec.key} spec={spec} resource={resource} view={view} live={source} class="c6" />
+          <Chart key={spec.key} spec={spec} resource={resource} view={view} live={source} bands={bands} class="c6" />
         ))}
       </div>
       {found.length > count.value && (
