@@ -165,7 +165,9 @@ function Body({ resource }: { resource: Resource }) {
           <InsideCard resource={resource} />
         </div>
       )}
-      {series !== null && <AppMetrics resource={resource.id} series={series} source={source} view={view} />}
+      {series !== null && (
+        <AppMetrics resource={resource.id} series={series} source={source} view={view} bands={bands} />
+      )}
     </>
   );
 }
