@@ -11,7 +11,7 @@ import { Unreachable } from './pages/entrance';
 import { NotFound } from './pages/not-found';
 import { Overview } from './pages/overview';
 import { onKey } from './shell/keys';
-import { pageAt } from './shell/pages';
+import { isAlerts, pageAt } from './shell/pages';
 import { lightClass, prefetch, Shell } from './shell/shell';
 import { path } from './state/route';
 import { ask, session } from './state/session';
@@ -31,6 +31,7 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/settings': async () => (await import('./settings/page')).SettingsPage,
   '/integrations': async () => (await import('./pages/integrations')).IntegrationsPage,
   '/events': async () => (await import('./pages/events')).EventsPage,
+  '/alerts': async () => (await import('./alerts/page')).AlertsPage,
   '/boards': async () => (await import('./boards/list')).BoardsPage,
   '/d': async () => (await import('./boards/page')).BoardPage,
   '/monitoring': async () => (await import('./monitoring/page')).MonitoringPage,
@@ -83,6 +84,7 @@ function Page() {
   const id = resourceId();
   if (id !== null) return <LazyPage name="/resource" id={id} />;
   if (/^\/d\/[^/]+$/.test(here)) return <LazyPage name="/d" id={0} />;
+  if (isAlerts(here)) return <LazyPage name="/alerts" id={0} />;
   if (here.startsWith('/settings/')) return <LazyPage name="/settings" id={0} />;
   return here !== '/resource' && here !== '/d' && here in LOADERS ? <LazyPage name={here} id={0} /> : <NotFound />;
 }
@@ -102,6 +104,15 @@ function SignedIn() {
   useEffect(() => {
     feed.start();
     addEventListener('keydown', onKey);
+    // The count of open alerts, whose code the first page does not carry.
+    let endWatch: (() => void) | null = null;
+    let isOver = false;
+    import('./alerts/source').then(
+      ({ startWatch }) => {
+        if (!isOver) endWatch = startWatch();
+      },
+      () => undefined,
+    );
     // Soon after the first page, so that a click finds the others ready.
     const soon = setTimeout(() => {
       Object.keys(LOADERS).forEach((name) => void load(name));
@@ -110,6 +121,8 @@ function SignedIn() {
     return () => {
       clearTimeout(soon);
       removeEventListener('keydown', onKey);
+      isOver = true;
+      endWatch?.();
       feed.stop();
     };
   }, []);

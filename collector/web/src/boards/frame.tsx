@@ -3,9 +3,11 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 
+import { createAlertOf } from '../alerts/create';
 import type { Widget } from '../api/boards';
 import { exportWish } from '../export/wish';
 import { num } from '../i18n/format';
+import { t } from '../i18n/index';
 import { announce } from '../ui/announcer';
 import { Icon } from '../ui/icon';
 import { toast } from '../ui/toast';
@@ -34,6 +36,13 @@ export function exportWidget({ title, config }: Widget): void {
     ...(config.aggregate ? { aggregate: config.aggregate } : {}),
     ...(ms === null ? {} : { ms }),
   };
+}
+
+/** Opens the editor for a rule over the first metric of a widget. */
+function alertOfWidget({ config }: Widget): void {
+  const numbers = numbersOf(config.resources ?? []) ?? [];
+  const resource = numbers.length === 1 ? (numbers[0] ?? null) : null;
+  createAlertOf(config.metrics?.[0] ?? '', resource, config.attributes ?? {});
 }
 
 interface Props {
@@ -78,6 +87,11 @@ export function Frame(props: Props) {
                     icon: <Icon name="download" size={14} />,
                     text: m.exportData,
                     run: () => exportWidget(widget),
+                  },
+                  {
+                    icon: <Icon name="bell" size={14} />,
+                    text: t.value.createAlert,
+                    run: () => alertOfWidget(widget),
                   },
                 ]}
               />

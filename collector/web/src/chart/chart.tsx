@@ -7,10 +7,12 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { FramePayload, QueryAnswer } from '../api/types';
 import { exportWish } from '../export/wish';
 import { lang, t } from '../i18n/index';
+import { createAlert } from '../alerts/create';
 import { now, pausedAt, refresh } from '../live/feed';
 import { theme } from '../state/prefs';
 import { Icon } from '../ui/icon';
 import { Empty, Skeleton } from '../ui/parts';
+import type { Band } from './bands';
 import { ChartController } from './controller';
 import type { Stretch } from './model';
 import { swatch, type ChartSpec } from './spec';
@@ -30,6 +32,7 @@ interface Props {
   resource: number;
   view: View;
   live: LiveSource;
+  bands?: readonly Band[];
   class?: string;
 }
 
@@ -64,15 +67,22 @@ function useLook(chart: ChartController): void {
   }, [chart, theme.value, lang.value]);
 }
 
+const NONE: readonly Band[] = [];
+
+function useBands(chart: ChartController, bands: readonly Band[] | undefined): void {
+  useEffect(() => chart.setBands(bands ?? NONE), [chart, bands]);
+}
+
 /** Makes the chart of a specification and keeps it fed while it is on the page. */
 function useChart(
-  { spec, resource, view, live }: Props,
+  { spec, resource, view, live, bands }: Props,
   card: RefObject<HTMLElement | null>,
   attempt: number,
 ): ChartController {
   const chart = useMemo(() => new ChartController(spec), [spec, resource]);
   useSight(chart, card);
   useLook(chart);
+  useBands(chart, bands);
 
   // History, whenever the stretch of time changes or something was missed.
   const wasSeen = useRef(false);
@@ -165,7 +175,7 @@ export function Chart(props: Props) {
       card={card}
       class={props.class ?? ''}
       onRetry={() => (attempt.value += 1)}
-      {...(spec.metrics.length > 0 ? { onExport } : {})}
+      {...(spec.metrics.length > 0 ? { onExport, onAlert: () => createAlert(resource, spec) } : {})}
     />
   );
 }
@@ -176,17 +186,19 @@ interface DataProps {
   data: { answer: QueryAnswer; stretch: Stretch } | null;
   failure: string | null;
   onRetry: () => void;
+  bands?: readonly Band[];
   class?: string;
   /** A part of somebody else's card, without a frame and a head of its own. */
   isBare?: boolean;
 }
 
 /** A chart of what the page has asked for itself. */
-export function DataChart({ spec, data, failure, onRetry, class: extra = '', isBare = false }: DataProps) {
+export function DataChart({ spec, data, failure, onRetry, bands, class: extra = '', isBare = false }: DataProps) {
   const card = useRef<HTMLElement>(null);
   const chart = useMemo(() => new ChartController(spec), [spec]);
   useSight(chart, card);
   useLook(chart);
+  useBands(chart, bands);
   useEffect(() => {
     if (data) chart.show(data.answer, data.stretch);
     else if (failure !== null) {
@@ -205,6 +217,7 @@ interface CardProps {
   onRetry: () => void;
   /** Absent where the page has asked for something that is no series. */
   onExport?: () => void;
+  onAlert?: () => void;
 }
 
 /** Whether the values stand as a table in the picture's place, and the button that changes it. */
@@ -255,7 +268,7 @@ function ChartPart({ chart, card, class: extra, onRetry }: CardProps) {
   );
 }
 
-function ChartCard({ chart, card, class: extra, onRetry, onExport }: CardProps) {
+function ChartCard({ chart, card, class: extra, onRetry, onExport, onAlert }: CardProps) {
   const { spec } = chart;
   const { isTable, button } = useTable(chart);
   return (
@@ -272,6 +285,16 @@ function ChartCard({ chart, card, class: extra, onRetry, onExport }: CardProps) 
               onClick={onExport}
             >
               <Icon name="download" />
+            </button>
+          )}
+          {onAlert && (
+            <button
+              class="btn-icon"
+              aria-label={`${spec.title}: ${t.value.createAlert}`}
+              title={t.value.createAlert}
+              onClick={onAlert}
+            >
+              <Icon name="bell" />
             </button>
           )}
           {button}

@@ -11,6 +11,7 @@ import { t } from '../i18n/index';
 import * as clock from '../live/clock';
 import { setParams, undoZoom } from '../state/route';
 import { announce } from '../ui/announcer';
+import { bandsAt, type Band } from './bands';
 import { ChartModel, type Stretch } from './model';
 import { Plot } from './plot';
 import { extent } from './shape';
@@ -23,6 +24,9 @@ const JUMP_SHARE = 0.08;
 const DRAW_EVERY_MS = 1_000;
 /** Nothing shorter can be seen at one sample a second. */
 const ZOOM_MIN_MS = 5_000;
+
+/** More alerts than this are no summary. */
+const BANDS_SAID_MAX = 5;
 
 export type ChartState = 'loading' | 'ready' | 'empty' | 'failed';
 
@@ -42,6 +46,7 @@ export class ChartController {
   host: HTMLDivElement | null = null;
   readonly figures = new Map<string, HTMLElement>();
   model: ChartModel | null = null;
+  #bands: readonly Band[] = [];
   #plot: Plot | null = null;
   #drawnAt = 0;
   #drawnValues: number[] = [];
@@ -120,6 +125,14 @@ export class ChartController {
     this.#writeFigures();
   }
 
+  /** Takes in the alerts that are drawn behind the lines. */
+  setBands(bands: readonly Band[]): void {
+    if (bands === this.#bands) return;
+    this.#bands = bands;
+    this.describe();
+    this.#plot?.redraw();
+  }
+
   /** The next drawing begins anew: other colours, words or data. */
   clearPlot(): void {
     this.#plot?.destroy();
@@ -133,6 +146,7 @@ export class ChartController {
       height: this.height,
       limitLabel: t.peek().limitLabel,
       eventLabel: t.peek().eventOom,
+      bands: () => this.#bands,
       onZoom: zoomTo,
       onUndo: undoZoom,
       onCursor: (row: number | null) => {
@@ -166,7 +180,7 @@ export class ChartController {
       const found = extent(raw[i] ?? []);
       return found ? [t.peek().chartSummary(line.label, value(found.last), value(found.min), value(found.max))] : [];
     });
-    this.summary.value = parts.join('; ');
+    this.summary.value = [...parts, ...this.#bands.slice(0, BANDS_SAID_MAX).map(({ text }) => text)].join('; ');
   }
 
   /** Shows one line alone, or all again; or hides and shows it. */
@@ -211,7 +225,9 @@ export class ChartController {
     const line = lines[this.#line];
     const value = model.view.raw[this.#line]?.[next];
     const text = typeof value === 'number' ? this.spec.value(value) : t.peek().statusSilent;
-    if (line) announce(t.peek().chartAt(line.label, text, hhmmss(model.table.time(next))));
+    const time = model.table.time(next);
+    const held = bandsAt(this.#bands, time).map((band) => band.text);
+    if (line) announce([t.peek().chartAt(line.label, text, hhmmss(time)), ...held].join('; '));
     return true;
   }
 }

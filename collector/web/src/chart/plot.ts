@@ -3,6 +3,7 @@
 import uPlot from 'uplot';
 
 import { dayMonth, hhmm, hhmmss, stamp } from '../i18n/format';
+import { bandsAt, inDrawingOrder, type Band } from './bands';
 import { axisTop, type Shaped } from './shape';
 import { isBars, swatch as signOf, type ChartSpec, type Line } from './spec';
 
@@ -13,6 +14,8 @@ export interface PlotOptions {
   height: number;
   limitLabel: (value: string) => string;
   eventLabel: string;
+  /** Alerts that are drawn behind the lines, as they are at the moment of drawing. */
+  bands: () => readonly Band[];
   onZoom: (from: number, to: number) => void;
   onUndo: () => void;
   /** The row under the shared cursor, or null. */
@@ -97,6 +100,11 @@ export class Plot {
     this.#plot.setCursor({ left, top: left < 0 ? -10 : 20 }, true);
   }
 
+  /** Draws the same data once more. */
+  redraw(): void {
+    this.#plot.redraw(false);
+  }
+
   destroy(): void {
     this.#resize.disconnect();
     this.#plot.destroy();
@@ -160,7 +168,13 @@ export class Plot {
       bands: this.#bands(),
       series: [{}, ...this.#options.lines.map((line, i) => this.#series(line, i))],
       hooks: {
-        drawAxes: [(u) => (isBars(spec) ? this.#drawBars(u) : this.#drawGaps(u))],
+        drawAxes: [
+          (u) => {
+            this.#drawAlerts(u);
+            if (isBars(spec)) this.#drawBars(u);
+            else this.#drawGaps(u);
+          },
+        ],
         draw: [(u) => this.#drawMarks(u)],
         setCursor: [(u) => this.#moved(u)],
         setSelect: [(u) => this.#selected(u)],
@@ -216,6 +230,26 @@ export class Plot {
       series: [at, stacked[i]?.at ?? 1] as [number, number],
       fill: alpha(token(line.color), 0.32),
     }));
+  }
+
+  /** Each alert tints its stretch from top to bottom, with an edge where it began. */
+  #drawAlerts(u: uPlot): void {
+    const { ctx, bbox } = u;
+    const end = bbox.left + bbox.width;
+    ctx.save();
+    for (const { from, to, level } of inDrawingOrder(this.#options.bands())) {
+      const color = token(level === 'critical' ? '--crit-mark' : '--warn-mark');
+      const begin = u.valToPos(from, 'x', true);
+      const left = Math.max(bbox.left, begin);
+      const right = Math.min(end, to === null ? end : Math.max(u.valToPos(to, 'x', true), begin + uPlot.pxRatio));
+      if (right <= left) continue;
+      ctx.fillStyle = alpha(color, 0.14);
+      ctx.fillRect(left, bbox.top, right - left, bbox.height);
+      if (begin < bbox.left) continue;
+      ctx.fillStyle = alpha(color, 0.7);
+      ctx.fillRect(left, bbox.top, uPlot.pxRatio, bbox.height);
+    }
+    ctx.restore();
   }
 
   /** Missing samples are a shaded hole, never a line and never zero. */
@@ -331,7 +365,16 @@ export class Plot {
       item.append(swatch, line.label, figure);
       return item;
     });
-    this.#tip.replaceChildren(time, ...rows.reverse());
+    this.#tip.replaceChildren(time, ...rows.reverse(), ...this.#tipBands(row));
+  }
+
+  #tipBands(row: number): HTMLElement[] {
+    return bandsAt(this.#options.bands(), this.#data.times[row] ?? 0).map(({ level, text }) => {
+      const item = document.createElement('div');
+      item.className = level === 'critical' ? 'crit' : 'warn';
+      item.append(text);
+      return item;
+    });
   }
 
   #selected(u: uPlot): void {

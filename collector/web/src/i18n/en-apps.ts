@@ -6,6 +6,9 @@ import type { ptApps } from './pt-apps';
 export const enApps: Words<typeof ptApps> = {
   requests: 'Requests',
   errors: 'Errors',
+  alerts: 'Alerts',
+  alertsOpen: 'open',
+  createAlert: 'Create alert',
   events: 'Events',
   health: 'Health',
   boards: 'Dashboards',

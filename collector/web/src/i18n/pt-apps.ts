@@ -6,6 +6,9 @@ export const ptApps = {
   // Pages
   requests: 'Requisições',
   errors: 'Erros',
+  alerts: 'Alertas',
+  alertsOpen: 'em aberto',
+  createAlert: 'Criar alerta',
   events: 'Eventos',
   health: 'Saúde',
   boards: 'Painéis',

@@ -85,6 +85,11 @@ function receive(envelope: Envelope): void {
     if (payload['room'] !== 'dashboard') hold(payload, field);
     return;
   }
+  // Its shape is of no interest here: who listens asks what is open now.
+  if (envelope.message_type === 'Alert') {
+    hold({ room: 'alerts', alert: envelope }, 'alert');
+    return;
+  }
   if (envelope.message_type === 'Snapshot') {
     // Too slow for what happened: the lists ask again.
     hasDropped = true;

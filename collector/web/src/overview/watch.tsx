@@ -15,6 +15,7 @@ import { useAnswer } from '../live/answer';
 import * as clock from '../live/clock';
 import { join, now } from '../live/feed';
 import { RecordList } from '../live/records';
+import { Late } from '../shell/late';
 import { href } from '../state/route';
 import { nameOf } from '../state/scope';
 import { Icon } from '../ui/icon';
@@ -139,9 +140,12 @@ function CriticalLogs() {
   );
 }
 
+const activeAlerts = async () => (await import('../alerts/card')).ActiveAlerts;
+
 export function WatchCards() {
   return (
     <div class="watch">
+      <Late load={activeAlerts} />
       <Lights />
       <CriticalLogs />
     </div>

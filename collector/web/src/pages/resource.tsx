@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo } from 'preact/hooks';
 
+import { useBands } from '../alerts/bands';
 import { Chart } from '../chart/chart';
 import { viewOf } from '../chart/view';
 import { pct } from '../i18n/format';
@@ -107,6 +108,7 @@ function chartKey(series: readonly { id: number; metric: string }[] | null): str
 function Body({ resource }: { resource: Resource }) {
   const m = t.value;
   const source = useSource(resource.id);
+  const bands = useBands(resource.id);
   const { interval_ms: interval, first_seen: firstSeen } = resource.row.value;
   const [chosen, zoomed] = [range.value, zoom.value];
   const view = useMemo(
@@ -149,13 +151,23 @@ function Body({ resource }: { resource: Resource }) {
       {series !== null && (
         <div class="g12">
           {specs.map((spec) => (
-            <Chart key={spec.key} spec={spec} resource={resource.id} view={view} live={source} class="c6" />
+            <Chart
+              key={spec.key}
+              spec={spec}
+              resource={resource.id}
+              view={view}
+              live={source}
+              bands={bands}
+              class="c6"
+            />
           ))}
           <Processes resource={resource.id} source={source} view={view} cores={resource.live.value.latest.cpu_limit} />
           <InsideCard resource={resource} />
         </div>
       )}
-      {series !== null && <AppMetrics resource={resource.id} series={series} source={source} view={view} />}
+      {series !== null && (
+        <AppMetrics resource={resource.id} series={series} source={source} view={view} bands={bands} />
+      )}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 
 import type { SeriesRow } from '../api/types';
+import type { Band } from '../chart/bands';
 import { Chart } from '../chart/chart';
 import type { View } from '../chart/view';
 import { num } from '../i18n/format';
@@ -21,9 +22,10 @@ interface Props {
   series: readonly SeriesRow[];
   source: ResourceSource;
   view: View;
+  bands: readonly Band[];
 }
 
-export function AppMetrics({ resource, series, source, view }: Props) {
+export function AppMetrics({ resource, series, source, view, bands }: Props) {
   const m = t.value;
   const filter = useSignal('');
   const count = useSignal(AT_ONCE);
@@ -61,7 +63,7 @@ export function AppMetrics({ resource, series, source, view }: Props) {
       {found.length === 0 && <p class="sub pad">{m.filterNone(filter.value)}</p>}
       <div class="g12">
         {found.slice(0, count.value).map((spec) => (
-          <Chart key={spec.key} spec={spec} resource={resource} view={view} live={source} class="c6" />
+          <Chart key={spec.key} spec={spec} resource={resource} view={view} live={source} bands={bands} class="c6" />
         ))}
       </div>
       {found.length > count.value && (

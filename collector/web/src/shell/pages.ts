@@ -13,6 +13,7 @@ export interface PageRow {
     | 'cache'
     | 'queues'
     | 'uptime'
+    | 'alerts'
     | 'events'
     | 'health'
     | 'integrations'
@@ -35,8 +36,9 @@ export const PAGES: readonly PageRow[] = [
   { path: '/cache', icon: 'db', word: 'cache', key: 'c', isTab: false },
   { path: '/queues', icon: 'layers', word: 'queues', key: 'q', isTab: false },
   { path: '/uptime', icon: 'globe', word: 'uptime', key: 'u', isTab: false },
+  { path: '/alerts', icon: 'bell', word: 'alerts', key: 'a', isTab: true },
   { path: '/events', icon: 'list', word: 'events', key: 'n', isTab: false },
-  { path: '/health', icon: 'heart', word: 'health', key: 'h', isTab: true },
+  { path: '/health', icon: 'heart', word: 'health', key: 'h', isTab: false },
   { path: '/boards', icon: 'board', word: 'boards', key: 'b', isTab: false },
   { path: '/monitoring', icon: 'gauge', word: 'monitoring', key: 'm', isTab: false },
   { path: '/integrations', icon: 'plug', word: 'integrations', key: 'i', isTab: false, isFoot: true },
@@ -48,8 +50,20 @@ export function openPages(): PageRow[] {
   return PAGES.filter((page) => page.path !== '/monitoring' || mayMonitor());
 }
 
+/** Parts of the alerts with addresses of their own. */
+const OF_ALERTS = ['/alerts', '/alerts/history', '/rules', '/silences', '/channels'];
+
+export function isAlerts(path: string): boolean {
+  return OF_ALERTS.includes(path);
+}
+
 /** The page of an address; one with parts of its own is named by the first. A dashboard is one of its list's. */
 export function pageAt(path: string): PageRow | undefined {
-  const top = path.startsWith('/settings/') ? '/settings' : path.startsWith('/d/') ? '/boards' : path;
+  const parts: [boolean, string][] = [
+    [path.startsWith('/settings/'), '/settings'],
+    [path.startsWith('/d/'), '/boards'],
+    [isAlerts(path), '/alerts'],
+  ];
+  const top = parts.find(([isOf]) => isOf)?.[1] ?? path;
   return PAGES.find((page) => page.path === top);
 }

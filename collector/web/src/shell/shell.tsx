@@ -7,6 +7,7 @@ import { exportWish } from '../export/wish';
 import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
+import { openAll, openClass } from '../state/alerts';
 import { role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
@@ -51,7 +52,13 @@ function PageLink({ page }: { page: PageRow }) {
   return (
     <a href={href(page.path)} aria-current={isHere ? 'page' : undefined}>
       <Icon name={page.icon} />
-      <span class="ell">{t.value[page.word]}</span>
+      <span class="ell grow">{t.value[page.word]}</span>
+      {hasOpen(page) && (
+        <span class={`badge ${openClass()}`}>
+          {openAll.value}
+          <span class="sr"> {t.value.alertsOpen}</span>
+        </span>
+      )}
     </a>
   );
 }
@@ -154,6 +161,10 @@ function Sidebar() {
   );
 }
 
+function hasOpen({ path: to }: PageRow): boolean {
+  return to === '/alerts' && openAll.value > 0;
+}
+
 function TabBar() {
   const m = t.value;
   return (
@@ -161,9 +172,12 @@ function TabBar() {
       {openPages()
         .filter((page) => page.isTab)
         .map((page) => (
-          <a key={page.path} href={href(page.path)} aria-current={path.value === page.path ? 'page' : undefined}>
+          <a key={page.path} href={href(page.path)} aria-current={pageAt(path.value) === page ? 'page' : undefined}>
             <Icon name={page.icon} size={20} />
-            <span class="ell">{m[page.word]}</span>
+            <span class={`ell ${hasOpen(page) ? openClass() : ''}`}>
+              {m[page.word]}
+              {hasOpen(page) && ` ${openAll.value}`}
+            </span>
           </a>
         ))}
       <button onClick={() => (isMoreOpen.value = true)}>

@@ -8,8 +8,9 @@ import { hhmmss, NARROW, num, rangeSpan, stamp } from '../i18n/format';
 import { t } from '../i18n/index';
 import * as clock from '../live/clock';
 import { lastHeard, latency, linkState, now, pausedAt, togglePause } from '../live/feed';
+import { openAll, openClass } from '../state/alerts';
 import { theme, toggleTheme } from '../state/prefs';
-import { range, setParams, undoZoom, zoom } from '../state/route';
+import { href, range, setParams, undoZoom, zoom } from '../state/route';
 import { spanText } from '../time/range';
 import { Icon } from '../ui/icon';
 import { Late } from './late';
@@ -106,6 +107,17 @@ function setZoom(from: number, to: number): void {
 export const rangePicker = async (): Promise<typeof RangePicker> => (await import('./range-picker')).RangePicker;
 const closeRange = () => (isRangeOpen.value = false);
 
+function Bell() {
+  const count = openAll.value;
+  const label = count === 0 ? t.value.alerts : `${t.value.alerts}: ${count} ${t.value.alertsOpen}`;
+  return (
+    <a class={count === 0 ? 'btn-icon' : `btn ${openClass()}`} href={href('/alerts')} aria-label={label} title={label}>
+      <Icon name="bell" />
+      {count > 0 && count}
+    </a>
+  );
+}
+
 interface Props {
   title: string;
   crumbs?: ComponentChildren;
@@ -172,6 +184,7 @@ export function TopBar({ title, crumbs, ranges, actions }: Props) {
       >
         <Icon name={theme.value === 'dark' ? 'sun' : 'moon'} />
       </button>
+      <Bell />
     </header>
   );
 }

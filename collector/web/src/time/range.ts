@@ -14,6 +14,8 @@ export const DEFAULT_RANGE = '15m';
 /** Pages whose subject is rarer than samples begin with more. */
 const PAGE_RANGES: Record<string, string> = {
   '/requests': '1h',
+  '/alerts': '1h',
+  '/alerts/history': '7d',
   '/events': '1h',
   '/errors': '24h',
   '/health': '24h',
