@@ -115,7 +115,7 @@ fn recipient(channel: &Channel) -> Recipient {
         id: channel.id.clone(),
         tenant: channel.tenant.clone(),
         min_level: channel.min_level,
-        is_enabled: channel.enabled,
+        is_enabled: channel.is_enabled,
         quiet,
         escalate_to: channel.escalate_to.clone(),
         escalate_after_ms: i64::from(channel.escalate_after_s) * 1_000,
