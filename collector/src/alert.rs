@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use farol_store::ResourceId;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 pub mod backtest;
@@ -26,6 +27,8 @@ pub mod rules;
 pub mod select;
 pub mod standing;
 pub mod suggest;
+#[cfg(test)]
+mod trial;
 pub mod window;
 
 pub use engine::Engine;
@@ -33,6 +36,28 @@ pub use rule::Rule;
 pub use rules::Rules;
 pub use select::ResourceFacts;
 pub use standing::{Standing, Standings};
+
+/// Most back-tests at once: each takes a core and some tens of megabytes.
+pub const BACK_TESTS_MAX: usize = 2;
+
+/// What the API shows and changes of alerts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The rules in force.
+    pub rules: Rules,
+    /// What is pending and firing, as the engine saw it last.
+    pub standings: Standings,
+    /// Turns of back-tests.
+    pub back_tests: Arc<Semaphore>,
+}
+
+impl Shown {
+    /// These rules, nothing standing yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, standings: Standings::default(), back_tests: Arc::new(Semaphore::new(BACK_TESTS_MAX)) }
+    }
+}
 
 /// How grave an alert is. Ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

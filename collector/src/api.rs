@@ -32,6 +32,7 @@ use tower_http::{
 use crate::{
     access::{Access, AgentAuth, Person, Role, View},
     act::Act,
+    alert,
     export::Exports,
     ingest::Ingest,
     live::Live,
@@ -71,6 +72,7 @@ pub mod requests;
 pub mod resources;
 pub mod route;
 pub mod routes;
+pub mod rules;
 pub mod series;
 pub mod visible;
 
@@ -108,6 +110,8 @@ pub struct Parts {
     pub access: Access,
     /// What changes other systems.
     pub act: Act,
+    /// Rules of alerts, and what stands.
+    pub alert: alert::Shown,
     /// Files under way.
     pub exports: Exports,
     /// Wall clock.

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     access::{Access, AccessError, FirstSteps},
     act::{Act, ActInstance},
+    alert::{self, Rules},
     api::{self, App, Parts},
     config::Settings,
     export::Exports,
@@ -28,7 +29,7 @@ use crate::{
     push::{Push, feed, figures::Sources},
     self_watch::{Own, SelfWatch, Work, report_own},
     service::{self, Services, feedback},
-    state::{FILE_NAME, State, StateError, StateThread},
+    state::{FILE_NAME, State, StateDb, StateError, StateThread},
 };
 
 mod listen;
@@ -104,6 +105,9 @@ pub async fn serve(
     let act = Act::new(caches(&settings.pull), state.clone(), Arc::clone(&clock));
     let (access, steps) =
         Access::open(state, settings.access.clone(), settings.public_url.as_deref(), Arc::clone(&clock)).await?;
+    let kept = access.state().read(StateDb::rules).await?;
+    let rules = Rules::new(Vec::new(), &kept).expect("no rule of the configuration is there twice, as there is none");
+    let alert = alert::Shown::new(rules);
     let store = match open_store(&settings, Arc::clone(&clock)).await {
         Ok(store) => store,
         Err(error) => {
@@ -113,7 +117,7 @@ pub async fn serve(
             return Err(error);
         }
     };
-    let stages = Stages::start(&settings, access, act, store, tls.clone(), clock)?;
+    let stages = Stages::start(&settings, access, act, alert, store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
     let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let front = listen::Front::new(tls, &settings.transport.trusted_proxies, is_public_https);
@@ -173,6 +177,7 @@ impl Stages {
         settings: &Settings,
         access: Access,
         act: Act,
+        alert: alert::Shown,
         store: Store,
         tls: Option<tls::Tls>,
         clock: Arc<dyn Clock>,
@@ -210,6 +215,7 @@ impl Stages {
             ingest,
             access,
             act,
+            alert,
             exports: Exports::default(),
             clock: Arc::clone(&clock),
             own,

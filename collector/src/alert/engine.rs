@@ -238,6 +238,13 @@ impl Engine {
         self.listening_ms = at_ms;
     }
 
+    /// Rules are not judged before a moment of their own.
+    pub(super) fn wake(&mut self, from_ms: impl Fn(&Rule) -> i64) {
+        for watch in &mut self.watches {
+            watch.wakes_ms = from_ms(&watch.rule);
+        }
+    }
+
     /// How it is known whether a resource goes on.
     pub fn set_presence(&mut self, presence: Presence) {
         self.presence = presence;

@@ -29,6 +29,7 @@ mod house;
 mod live;
 mod oidc;
 mod outside;
+mod rules;
 
 /// The groups, each a list of rows.
 const GROUPS: &[&[Route]] = &[
@@ -39,6 +40,7 @@ const GROUPS: &[&[Route]] = &[
     act::ROWS,
     dashboard::ROWS,
     boards::ROWS,
+    rules::ROWS,
     live::ROWS,
     access::ROWS,
     oidc::ROWS,

@@ -166,7 +166,6 @@ impl Engine {
     /// Whether a resource has ended: its agent goes on without it.
     pub(super) fn has_ended(&self, resource: ResourceId, at_ms: i64) -> bool {
         let Some(known) = self.resources.get(&resource) else { return true };
-        let silent_ms = (crate::live::status::SILENT_INTERVALS * known.facts.interval_ms).max(crate::live::status::SILENT_AFTER_MS);
         let is_recorded = self.presence == super::Presence::Recorded;
         let heard_ms = if is_recorded { known.facts.last_seen_ms.max(known.heard_ms).min(at_ms) } else { known.heard_ms };
         // What services add up to is told by the collector itself, which is always there.
@@ -175,7 +174,7 @@ impl Engine {
         } else {
             self.agents.get(&known.facts.agent).copied().unwrap_or(i64::MIN).min(at_ms)
         };
-        agent_ms.saturating_sub(heard_ms) > silent_ms
+        agent_ms.saturating_sub(heard_ms) > known.facts.silent_after_ms()
     }
 }
 
