@@ -93,7 +93,8 @@ pub struct Change {
     pub from: Level,
     /// How grave it is.
     pub to: Level,
-    /// Since when the condition held without a break, in ms since the epoch: before [`Change::at_ms`] by the rule's `for`.
+    /// Since when the condition held that made it leave [`Level::Ok`], in ms since the epoch: when it fired, less the rule's `for`. It
+    /// stays while the alert becomes graver or milder.
     pub onset_ms: i64,
     /// When it changed, in ms since the epoch.
     pub at_ms: i64,

@@ -39,6 +39,7 @@ mod people;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
+mod rules;
 mod services;
 #[cfg(test)]
 mod tls;

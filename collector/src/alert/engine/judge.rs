@@ -127,8 +127,12 @@ impl Case {
     /// Notes what is told now.
     fn tell(&mut self, rule: &Arc<Rule>, verdict: Verdict, at_ms: i64) -> Change {
         let from = std::mem::replace(&mut self.told, verdict.level);
+        if from == Level::Ok {
+            // What becomes graver or milder began when it began.
+            self.onset_ms = verdict.onset_ms;
+        }
         if verdict.level > Level::Ok {
-            (self.onset_ms, self.threshold) = (verdict.onset_ms, verdict.threshold);
+            self.threshold = verdict.threshold;
         }
         Change {
             rule: Arc::clone(rule),

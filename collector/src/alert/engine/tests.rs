@@ -102,7 +102,7 @@ fn a_stranger_is_asked_for_and_its_first_frame_counts() {
 
 #[test]
 fn the_order_of_arrival_does_not_matter_within_the_delay() {
-    let frames: Vec<_> = (1..=20).map(|second| (second, if second % 3 == 0 { 120.0 } else { 60.0 })).collect();
+    let frames: Vec<_> = (1..=20).map(|second| (second, if second % 5 == 0 { 200.0 } else { 60.0 })).collect();
     let told = |order: &[(i64, f64)]| {
         let mut engine = Engine::new(&[Arc::new(rule("load", Aggregate::Mean, 3))]);
         engine.know(host(1, "a"));
@@ -179,7 +179,7 @@ fn where_a_line_goes_is_told_in_seconds() {
     for second in 0..600 {
         changes.extend(host.tell(&[f64::from(second), 1_400.0]));
     }
-    assert_eq!(levels(&changes), [(301, Level::Warning), (501, Level::Critical)]);
+    assert_eq!(levels(&changes), [(310, Level::Warning), (501, Level::Critical)]);
     assert_eq!(host.tell_for(1_200, &[600.0, 1_400.0]).last().unwrap().to, Level::Ok, "what stands still is never full");
 }
 
