@@ -30,9 +30,18 @@ const WARM_S: i64 = 310;
 
 fn rule(number: u32) -> Rule {
     let (metric, sort) = (number % SERIES, number / SERIES);
-    let (aggregate, window_s) =
-        [("mean", 60), ("last", 60), ("max", 60), ("rate", 60), ("min", 60), ("mean", 300), ("sum", 60), ("increase", 60), ("count", 60), ("mean", 60)]
-            [usize::try_from(sort).unwrap_or(0) % 10];
+    let (aggregate, window_s) = [
+        ("mean", 60),
+        ("last", 60),
+        ("max", 60),
+        ("rate", 60),
+        ("min", 60),
+        ("mean", 300),
+        ("sum", 60),
+        ("increase", 60),
+        ("count", 60),
+        ("mean", 60),
+    ][usize::try_from(sort).unwrap_or(0) % 10];
     let text = format!(
         r#"{{"id":"r{number}","name":"Rule {number}","warning":{},"critical":{},"for_s":30,"recovery":1,"resolve_after_s":10,
             "condition":{{"type":"series","metric":"bench.m{metric}","aggregate":"{aggregate}","window_s":{window_s}}}}}"#,
@@ -109,5 +118,10 @@ fn main() {
     let share = spent / f64::from(u32::try_from(seconds).unwrap_or(1));
     println!("rules {RULES}, series {}, subjects {}, changes {changes} in {seconds} s", HOSTS * SERIES, engine.subjects());
     println!("judging a second takes {:.2} ms, at most {:.2} ms", share * 1_000.0, worst * 1_000.0);
-    println!("share of a core {:.2} % (budget {:.0} %): {}", share * 100.0, BUDGET * 100.0, if share < BUDGET { "within" } else { "MISSED" });
+    println!(
+        "share of a core {:.2} % (budget {:.0} %): {}",
+        share * 100.0,
+        BUDGET * 100.0,
+        if share < BUDGET { "within" } else { "MISSED" }
+    );
 }

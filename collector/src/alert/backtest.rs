@@ -326,7 +326,8 @@ impl Tried {
         });
         let firings = firings.collect();
         let subjects = u64::try_from(self.lines.subjects()).unwrap_or(u64::MAX);
-        let line = self.lines.furthest().map(|(resource, unit, points)| BackTestLine { unit, resource_name: name(resource), points });
+        let line =
+            self.lines.furthest().map(|(resource, unit, points)| BackTestLine { unit, resource_name: name(resource), points });
         BackTest {
             from: self.from_ms,
             to: self.to_ms,

@@ -138,17 +138,29 @@ fn machines() -> Vec<Rule> {
             .warning(0.80)
             .critical(0.95)
             .steady(300, 0.05, 120),
-        series("host-memory", "Memory of a host near its limit", &catalog::SYSTEM_MEMORY_USAGE, &["system.memory.state=used"], (Aggregate::Mean, 60))
-            .by(&[])
-            .over(&catalog::SYSTEM_MEMORY_LIMIT, &[])
-            .warning(0.80)
-            .critical(0.95)
-            .steady(120, 0.03, 120),
-        series("container-memory", "Memory of a container near its limit", &catalog::CONTAINER_MEMORY_WORKING_SET, &[], (Aggregate::Mean, 60))
-            .over(&catalog::CONTAINER_MEMORY_LIMIT, &[])
-            .warning(0.80)
-            .critical(0.95)
-            .steady(120, 0.03, 120),
+        series(
+            "host-memory",
+            "Memory of a host near its limit",
+            &catalog::SYSTEM_MEMORY_USAGE,
+            &["system.memory.state=used"],
+            (Aggregate::Mean, 60),
+        )
+        .by(&[])
+        .over(&catalog::SYSTEM_MEMORY_LIMIT, &[])
+        .warning(0.80)
+        .critical(0.95)
+        .steady(120, 0.03, 120),
+        series(
+            "container-memory",
+            "Memory of a container near its limit",
+            &catalog::CONTAINER_MEMORY_WORKING_SET,
+            &[],
+            (Aggregate::Mean, 60),
+        )
+        .over(&catalog::CONTAINER_MEMORY_LIMIT, &[])
+        .warning(0.80)
+        .critical(0.95)
+        .steady(120, 0.03, 120),
         series("disk-space", "Disk nearly full", &catalog::SYSTEM_FILESYSTEM_USAGE, &used, (Aggregate::Last, 300))
             .by(&[MOUNT, "system.device"])
             .over(&catalog::SYSTEM_FILESYSTEM_USAGE, &whole)
@@ -162,16 +174,34 @@ fn machines() -> Vec<Rule> {
             .warning(86_400.0)
             .critical(14_400.0)
             .steady(1_800, 7_200.0, 600),
-        series("host-oom", "Kernel killed a process of a host for want of memory", &catalog::SYSTEM_OOM_KILLS, &[], (Aggregate::Increase, 300))
-            .warning(0.0)
-            .steady(0, 0.0, 60),
-        series("container-oom", "Kernel killed a process of a container for want of memory", &catalog::CONTAINER_MEMORY_OOM_KILLS, &[], (Aggregate::Increase, 300))
-            .warning(0.0)
-            .steady(0, 0.0, 60),
-        series("container-throttled", "Container held back by its CPU quota", &catalog::CONTAINER_CPU_THROTTLED_PERIODS, &[], (Aggregate::Rate, 120))
-            .over(&catalog::CONTAINER_CPU_PERIODS, &[])
-            .warning(0.25)
-            .steady(300, 0.05, 120),
+        series(
+            "host-oom",
+            "Kernel killed a process of a host for want of memory",
+            &catalog::SYSTEM_OOM_KILLS,
+            &[],
+            (Aggregate::Increase, 300),
+        )
+        .warning(0.0)
+        .steady(0, 0.0, 60),
+        series(
+            "container-oom",
+            "Kernel killed a process of a container for want of memory",
+            &catalog::CONTAINER_MEMORY_OOM_KILLS,
+            &[],
+            (Aggregate::Increase, 300),
+        )
+        .warning(0.0)
+        .steady(0, 0.0, 60),
+        series(
+            "container-throttled",
+            "Container held back by its CPU quota",
+            &catalog::CONTAINER_CPU_THROTTLED_PERIODS,
+            &[],
+            (Aggregate::Rate, 120),
+        )
+        .over(&catalog::CONTAINER_CPU_PERIODS, &[])
+        .warning(0.25)
+        .steady(300, 0.05, 120),
         draft("agent-silent", "Agent silent", Condition::Silent(silent)).critical(60.0).steady(0, 0.0, 5),
         series("samples-lost", "Agent lost samples", &catalog::AGENT_SAMPLES_LOST, &[], (Aggregate::Increase, 600))
             .by(&[])
@@ -211,20 +241,44 @@ fn outside() -> Vec<Rule> {
             .warning(0.80)
             .critical(0.95)
             .steady(120, 0.03, 120),
-        series("redis-evictions", "Redis evicts keys for want of memory", &catalog::REDIS_KEYS_EVICTED, &[], (Aggregate::Rate, 300))
-            .warning(10.0)
-            .steady(600, 5.0, 300),
-        series("redis-rejected", "Redis turns connections away", &catalog::REDIS_CONNECTIONS_REJECTED, &[], (Aggregate::Increase, 300))
-            .warning(0.0)
-            .steady(0, 0.0, 60),
-        series("redis-persistence", "Redis cannot write to disk", &catalog::REDIS_PERSISTENCE_OK, &[], (Aggregate::Last, POLLED_S))
-            .below()
-            .warning(0.5)
-            .steady(120, 0.2, 30),
-        series("postgres-replica", "PostgreSQL replica far behind", &catalog::POSTGRES_REPLICATION_LAG, &[], (Aggregate::Last, POLLED_S))
-            .warning(60.0)
-            .critical(600.0)
-            .steady(120, 20.0, 60),
+        series(
+            "redis-evictions",
+            "Redis evicts keys for want of memory",
+            &catalog::REDIS_KEYS_EVICTED,
+            &[],
+            (Aggregate::Rate, 300),
+        )
+        .warning(10.0)
+        .steady(600, 5.0, 300),
+        series(
+            "redis-rejected",
+            "Redis turns connections away",
+            &catalog::REDIS_CONNECTIONS_REJECTED,
+            &[],
+            (Aggregate::Increase, 300),
+        )
+        .warning(0.0)
+        .steady(0, 0.0, 60),
+        series(
+            "redis-persistence",
+            "Redis cannot write to disk",
+            &catalog::REDIS_PERSISTENCE_OK,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .below()
+        .warning(0.5)
+        .steady(120, 0.2, 30),
+        series(
+            "postgres-replica",
+            "PostgreSQL replica far behind",
+            &catalog::POSTGRES_REPLICATION_LAG,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .warning(60.0)
+        .critical(600.0)
+        .steady(120, 20.0, 60),
     ]
 }
 
@@ -232,31 +286,61 @@ fn brokers() -> Vec<Rule> {
     let node = ["rabbitmq.node.name"];
     let waiting = ["rabbitmq.message.state=ready"];
     vec![
-        series("rabbitmq-alarm", "RabbitMQ takes no messages (memory or disk alarm)", &catalog::RABBITMQ_ALARMS, &[], (Aggregate::Last, POLLED_S))
-            .critical(0.0)
-            .steady(10, 0.0, 60),
-        series("rabbitmq-memory", "RabbitMQ near its memory limit", &catalog::RABBITMQ_NODE_MEMORY_USED, &[], (Aggregate::Last, POLLED_S))
-            .by(&node)
-            .over(&catalog::RABBITMQ_NODE_MEMORY_LIMIT, &[])
-            .warning(0.80)
-            .critical(0.95)
-            .steady(120, 0.03, 120),
-        series("rabbitmq-queue", "Queue of RabbitMQ grows", &catalog::RABBITMQ_MESSAGE_CURRENT, &waiting, (Aggregate::Increase, 900))
-            .warning(100.0)
-            .critical(1_000.0)
-            .steady(300, 50.0, 120),
+        series(
+            "rabbitmq-alarm",
+            "RabbitMQ takes no messages (memory or disk alarm)",
+            &catalog::RABBITMQ_ALARMS,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .critical(0.0)
+        .steady(10, 0.0, 60),
+        series(
+            "rabbitmq-memory",
+            "RabbitMQ near its memory limit",
+            &catalog::RABBITMQ_NODE_MEMORY_USED,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .by(&node)
+        .over(&catalog::RABBITMQ_NODE_MEMORY_LIMIT, &[])
+        .warning(0.80)
+        .critical(0.95)
+        .steady(120, 0.03, 120),
+        series(
+            "rabbitmq-queue",
+            "Queue of RabbitMQ grows",
+            &catalog::RABBITMQ_MESSAGE_CURRENT,
+            &waiting,
+            (Aggregate::Increase, 900),
+        )
+        .warning(100.0)
+        .critical(1_000.0)
+        .steady(300, 50.0, 120),
         series("celery-queue", "Queue of Celery grows", &catalog::CELERY_QUEUE_LENGTH, &[], (Aggregate::Increase, 900))
             .warning(100.0)
             .critical(1_000.0)
             .steady(300, 50.0, 120),
-        series("celery-worker", "Worker of Celery went offline", &catalog::CELERY_WORKERS_ONLINE, &[], (Aggregate::Increase, 600))
-            .below()
-            .warning(-0.5)
-            .steady(120, 0.0, 30),
-        series("celery-no-worker", "No worker of Celery is online", &catalog::CELERY_WORKERS_ONLINE, &[], (Aggregate::Last, POLLED_S))
-            .below()
-            .critical(0.5)
-            .steady(60, 0.2, 30),
+        series(
+            "celery-worker",
+            "Worker of Celery went offline",
+            &catalog::CELERY_WORKERS_ONLINE,
+            &[],
+            (Aggregate::Increase, 600),
+        )
+        .below()
+        .warning(-0.5)
+        .steady(120, 0.0, 30),
+        series(
+            "celery-no-worker",
+            "No worker of Celery is online",
+            &catalog::CELERY_WORKERS_ONLINE,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .below()
+        .critical(0.5)
+        .steady(60, 0.2, 30),
         series("celery-stuck", "Tasks of Celery are stuck", &catalog::CELERY_TASKS_STUCK, &[], (Aggregate::Last, POLLED_S))
             .warning(0.0)
             .steady(300, 0.0, 60),
@@ -268,19 +352,37 @@ fn sentry_and_hosting() -> Vec<Rule> {
         series(id, name, metric, &[], (Aggregate::Last, POLLED_S)).warning(0.80).critical(0.95).steady(300, 0.03, 120)
     };
     vec![
-        series("sentry-crash-free", "Users meet crashes (Sentry)", &catalog::SENTRY_CRASH_FREE, &["farol.window=1h", "farol.subject=users"], (Aggregate::Last, POLLED_S))
-            .below()
-            .warning(0.99)
-            .critical(0.95)
-            .steady(900, 0.002, 300),
-        series("sentry-new-issues", "Many new issues (Sentry)", &catalog::SENTRY_ISSUES, &["farol.issue.state=new_1h"], (Aggregate::Last, POLLED_S))
-            .warning(10.0)
-            .critical(50.0)
-            .steady(300, 3.0, 300),
-        series("sentry-failures", "Transactions fail (Sentry)", &catalog::SENTRY_TRANSACTION_FAILURES, &[], (Aggregate::Last, POLLED_S))
-            .warning(0.05)
-            .critical(0.10)
-            .steady(600, 0.01, 300),
+        series(
+            "sentry-crash-free",
+            "Users meet crashes (Sentry)",
+            &catalog::SENTRY_CRASH_FREE,
+            &["farol.window=1h", "farol.subject=users"],
+            (Aggregate::Last, POLLED_S),
+        )
+        .below()
+        .warning(0.99)
+        .critical(0.95)
+        .steady(900, 0.002, 300),
+        series(
+            "sentry-new-issues",
+            "Many new issues (Sentry)",
+            &catalog::SENTRY_ISSUES,
+            &["farol.issue.state=new_1h"],
+            (Aggregate::Last, POLLED_S),
+        )
+        .warning(10.0)
+        .critical(50.0)
+        .steady(300, 3.0, 300),
+        series(
+            "sentry-failures",
+            "Transactions fail (Sentry)",
+            &catalog::SENTRY_TRANSACTION_FAILURES,
+            &[],
+            (Aggregate::Last, POLLED_S),
+        )
+        .warning(0.05)
+        .critical(0.10)
+        .steady(600, 0.01, 300),
         series("deploy-failed", "Deployment failed", &catalog::HOSTING_DEPLOYMENT_READY, &[], (Aggregate::Last, POLLED_S))
             .below()
             .warning(0.5)

@@ -132,8 +132,7 @@ impl Engine {
     /// what is gone, disabled or watches something else end with the next tick. Answers the ids of the rules that begin: their windows
     /// are empty until [`super::history::fill`] has read the past again.
     pub fn set_rules(&mut self, rules: &[Arc<Rule>]) -> Vec<String> {
-        let mut before: HashMap<String, Watch> =
-            self.watches.drain(..).map(|watch| (watch.rule.id.clone(), watch)).collect();
+        let mut before: HashMap<String, Watch> = self.watches.drain(..).map(|watch| (watch.rule.id.clone(), watch)).collect();
         let mut new = Vec::new();
         for rule in rules.iter().filter(|rule| rule.enabled) {
             let known = before.remove(&rule.id);

@@ -261,7 +261,9 @@ impl<'a> Feed<'a> {
                 let page = self.store.events(&query)?;
                 query.before = page.last().map(|last| (last.record.time_ms, last.id));
                 let is_last = page.len() < limit;
-                found.extend(page.into_iter().map(|event| (event.record.time_ms, Happened::Event(event.resource, Box::new(event.record)))));
+                found.extend(
+                    page.into_iter().map(|event| (event.record.time_ms, Happened::Event(event.resource, Box::new(event.record)))),
+                );
                 if is_last || found.len() >= RECORDS_READ_MAX {
                     break;
                 }
@@ -371,7 +373,8 @@ pub fn fill(engine: &mut Engine, store: &Store, rules: &[Arc<Rule>]) -> Result<u
 fn play(engine: &mut Engine, store: &Store, reading: Reading, (judged_from_ms, until_ms): (i64, i64)) -> Result<u64, QueryError> {
     let oldest_ms = reading.series.iter().map(|wanted| wanted.from_ms).min();
     let has_records = reading.events.is_some() || reading.logs.is_some();
-    let from_ms = oldest_ms.unwrap_or(judged_from_ms).min(if has_records { judged_from_ms - LOOKBACK_MS_MAX / 6 } else { i64::MAX });
+    let from_ms =
+        oldest_ms.unwrap_or(judged_from_ms).min(if has_records { judged_from_ms - LOOKBACK_MS_MAX / 6 } else { i64::MAX });
     let from_ms = from_ms.max(until_ms - LOOKBACK_MS_MAX);
     let mut feed = Feed::new(store, reading, (from_ms, until_ms), i64::MIN);
     let mut at_ms = judged_from_ms.max(from_ms).min(until_ms).div_euclid(STEP_MS) * STEP_MS;
@@ -400,7 +403,8 @@ fn together(rules: &[(&Rule, i64)], until_ms: i64) -> Reading {
             // A day of every second for a line through an hour's means would be read for nothing.
             let is_long = rule.window_ms() > FILLED_RAW_MS_MAX;
             let raw_from_ms = if is_long { until_ms - steady_ms - 2 * PREDECESSOR_MS_MAX } else { from_ms };
-            let known = series.entry(wanted.metric.clone()).or_insert(Wanted { attributes: Vec::new(), from_ms, raw_from_ms, ..wanted });
+            let known =
+                series.entry(wanted.metric.clone()).or_insert(Wanted { attributes: Vec::new(), from_ms, raw_from_ms, ..wanted });
             known.from_ms = known.from_ms.min(from_ms);
             known.raw_from_ms = known.raw_from_ms.min(raw_from_ms);
         }

@@ -97,7 +97,15 @@ pub(super) fn frame(agent: &str, time_ms: i64, tables: &[Arc<TableIds>], rows: V
 /// A batch of records.
 pub(super) fn told(agent: &str, resource: ResourceId, time_ms: i64, records: Records) -> Arc<Committed> {
     let records = vec![(resource, time_ms, records)];
-    Arc::new(Committed { agent: agent.into(), boot: 1, seq: 1, interval_ms: 1_000, resources: Vec::new(), frames: Vec::new(), records })
+    Arc::new(Committed {
+        agent: agent.into(),
+        boot: 1,
+        seq: 1,
+        interval_ms: 1_000,
+        resources: Vec::new(),
+        frames: Vec::new(),
+        records,
+    })
 }
 
 /// It arrived a moment after it was read, by a clock that is right.

@@ -140,7 +140,8 @@ pub(super) async fn update(app: App, request: Request) -> Result<Response, Probl
     match changed {
         RuleChanged::Done(_) => caller.answer(&id),
         RuleChanged::Meanwhile(now) => {
-            let detail = format!("somebody else changed this rule meanwhile (revision {now}, yours began from {revision}): read it again");
+            let detail =
+                format!("somebody else changed this rule meanwhile (revision {now}, yours began from {revision}): read it again");
             Err(Problem::new(StatusCode::CONFLICT, detail).code("changed"))
         }
     }
@@ -315,7 +316,8 @@ fn no_such() -> Problem {
 }
 
 fn exists(id: &str) -> Problem {
-    Problem::new(StatusCode::CONFLICT, format!("there is a rule '{id}' already: change that one, or choose another id")).code("exists")
+    Problem::new(StatusCode::CONFLICT, format!("there is a rule '{id}' already: change that one, or choose another id"))
+        .code("exists")
 }
 
 fn state_problem(error: &StateError) -> Problem {

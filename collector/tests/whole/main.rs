@@ -40,6 +40,7 @@ mod people;
 mod pull;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod tls;

@@ -48,7 +48,13 @@ fn rules() -> Vec<Rule> {
     series_of(&mut quantile).quantile = Some(0.9);
     let mut share = Rule { warning: Some(0.9), critical: None, ..plain("share", Aggregate::Last, 60) };
     series_of(&mut share).divided_by = Some(Divisor { metric: "size".to_owned(), attributes: Vec::new() });
-    let mut rate = Rule { id: "rate".to_owned(), recovery: 0.0, warning: Some(1.6), critical: None, ..rule("system.cpu.time", Aggregate::Rate, 20) };
+    let mut rate = Rule {
+        id: "rate".to_owned(),
+        recovery: 0.0,
+        warning: Some(1.6),
+        critical: None,
+        ..rule("system.cpu.time", Aggregate::Rate, 20)
+    };
     series_of(&mut rate).by = Some(Vec::new());
     let absent = Rule { warning: Some(30.0), critical: None, recovery: 0.0, ..plain("absent", Aggregate::Absent, 60) };
     let until = Rule { warning: Some(100.0), critical: None, ..plain("until", Aggregate::Until, 60) };
@@ -64,7 +70,9 @@ fn rules() -> Vec<Rule> {
         rate,
         absent,
         until,
-        parsed(r#"{"id":"events","name":"E","warning":1,"for_s":3,"condition":{"type":"events","kinds":["Failed"],"window_s":60}}"#),
+        parsed(
+            r#"{"id":"events","name":"E","warning":1,"for_s":3,"condition":{"type":"events","kinds":["Failed"],"window_s":60}}"#,
+        ),
         parsed(r#"{"id":"logs","name":"L","warning":0,"condition":{"type":"logs","level":"error","window_s":20}}"#),
     ]
 }
@@ -142,7 +150,8 @@ fn a_back_test_tells_peaks_others_a_line_and_a_suggestion_and_only_what_counts()
     let line = test.line.unwrap();
     assert!(line.points.len() <= POINTS_MAX && line.points.len() > 300 && line.unit == "1", "{}", line.points.len());
     assert!(test.notifications >= 2 && test.firing_s > 0);
-    let none = backtest(&recorder.store, Asked { counts: &|info| info.resource.tenant.as_deref() == Some("globex"), ..asked(&rule) });
+    let none =
+        backtest(&recorder.store, Asked { counts: &|info| info.resource.tenant.as_deref() == Some("globex"), ..asked(&rule) });
     let none = none.unwrap();
     assert_eq!((none.count, none.subjects, none.line), (0, 0, None));
     let impatient = backtest(&recorder.store, Asked { is_over: &|| true, ..asked(&rule) });

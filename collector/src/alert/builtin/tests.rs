@@ -37,8 +37,20 @@ fn every_built_in_rule_is_valid_steady_and_about_a_metric_that_there_is() {
 
 /// Series of one resource with the value of each at a second of a normal day.
 fn normal() -> Vec<(SeriesKey, fn(f64) -> f64)> {
-    let mount = |state| [("system.filesystem.mountpoint", "/"), ("system.device", "sda1"), ("system.filesystem.type", "ext4"), ("system.filesystem.state", state)];
-    let image = [("system.filesystem.mountpoint", "/snap"), ("system.device", "loop0"), ("system.filesystem.type", "squashfs"), ("system.filesystem.state", "used")];
+    let mount = |state| {
+        [
+            ("system.filesystem.mountpoint", "/"),
+            ("system.device", "sda1"),
+            ("system.filesystem.type", "ext4"),
+            ("system.filesystem.state", state),
+        ]
+    };
+    let image = [
+        ("system.filesystem.mountpoint", "/snap"),
+        ("system.device", "loop0"),
+        ("system.filesystem.type", "squashfs"),
+        ("system.filesystem.state", "used"),
+    ];
     vec![
         (key("system.cpu.time", &[("cpu.mode", "user")]), |t| t * 1.2 + (t / 60.0).sin() * 10.0),
         (key("system.cpu.time", &[("cpu.mode", "idle")]), |t| t * 2.8),
@@ -61,7 +73,9 @@ fn normal() -> Vec<(SeriesKey, fn(f64) -> f64)> {
         (key("http.server.request.duration", &[("farol.statistic", "p95")]), |t| if t % 331.0 < 40.0 { 0.9 } else { 0.2 }),
         (key("farol.messages.failed", &[]), |t| (t / 100.0).floor()),
         (key("farol.events", &[("farol.event.type", "MessageSent")]), |t| t),
-        (key("farol.check.state", &[("farol.check.name", "TWS"), ("farol.check.kind", "tcp")]), |t| if t % 600.0 < 10.0 { 0.0 } else { 1.0 }),
+        (key("farol.check.state", &[("farol.check.name", "TWS"), ("farol.check.kind", "tcp")]), |t| {
+            if t % 600.0 < 10.0 { 0.0 } else { 1.0 }
+        }),
         (key("farol.check.tls.expiry", &[("farol.check.name", "site")]), |_| 60.0),
         (key("farol.integration.up", &[]), |t| if t % 900.0 < 60.0 { 0.0 } else { 1.0 }),
         (key("redis.hit_ratio", &[]), |t| if t % 400.0 < 60.0 { 0.5 } else { 0.97 }),
@@ -74,7 +88,13 @@ fn normal() -> Vec<(SeriesKey, fn(f64) -> f64)> {
         (key("rabbitmq.alarms", &[]), |_| 0.0),
         (key("rabbitmq.node.memory.used", &[("rabbitmq.node.name", "a")]), |_| 2e8),
         (key("rabbitmq.node.memory.limit", &[("rabbitmq.node.name", "a")]), |_| 1e9),
-        (key("rabbitmq.message.current", &[("rabbitmq.vhost.name", "/"), ("rabbitmq.queue.name", "q"), ("rabbitmq.message.state", "ready")]), |t| 40.0 + 40.0 * (t / 50.0).sin()),
+        (
+            key(
+                "rabbitmq.message.current",
+                &[("rabbitmq.vhost.name", "/"), ("rabbitmq.queue.name", "q"), ("rabbitmq.message.state", "ready")],
+            ),
+            |t| 40.0 + 40.0 * (t / 50.0).sin(),
+        ),
         (key("celery.queue.length", &[("celery.queue", "celery")]), |t| 30.0 + 30.0 * (t / 70.0).sin()),
         (key("celery.workers.online", &[]), |t| if t % 1_000.0 < 30.0 { 2.0 } else { 3.0 }),
         (key("celery.tasks.stuck", &[]), |_| 0.0),
@@ -136,14 +156,17 @@ fn told(rules: Vec<Rule>, wrong: Option<&Wrong>) -> (Vec<String>, Vec<(String, L
     let mut host = Host::new(rules, normal.iter().map(|(key, _)| key.clone()).collect());
     let mut values = |host: &mut Host, t: f64, wrong: Option<(&Wrong, f64)>| {
         let mut broken = wrong;
-        let row: Vec<f64> = normal.iter().map(|(key, of)| match broken {
-            // Only the first series of the metric.
-            Some((wrong, since)) if key.metric == wrong.1 => {
-                broken = None;
-                (wrong.2)(since)
-            }
-            _ => of(t),
-        }).collect();
+        let row: Vec<f64> = normal
+            .iter()
+            .map(|(key, of)| match broken {
+                // Only the first series of the metric.
+                Some((wrong, since)) if key.metric == wrong.1 => {
+                    broken = None;
+                    (wrong.2)(since)
+                }
+                _ => of(t),
+            })
+            .collect();
         host.tell(&row)
     };
     let mut calm = Vec::new();

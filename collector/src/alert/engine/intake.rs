@@ -137,12 +137,22 @@ impl Engine {
 
     /// Takes an event in that happened at `at_ms`.
     pub fn event(&mut self, resource: ResourceId, event: &farol_shared::record::Event, at_ms: i64) {
-        self.record(resource, event.tenant.as_deref(), at_ms, |judged| matches!(judged, Judged::Events(words) if words.takes(event)));
+        self.record(
+            resource,
+            event.tenant.as_deref(),
+            at_ms,
+            |judged| matches!(judged, Judged::Events(words) if words.takes(event)),
+        );
     }
 
     /// Takes a log record in that was written at `at_ms`.
     pub fn log(&mut self, resource: ResourceId, record: &farol_shared::record::LogRecord, at_ms: i64) {
-        self.record(resource, record.tenant.as_deref(), at_ms, |judged| matches!(judged, Judged::Logs(words) if words.takes(record)));
+        self.record(
+            resource,
+            record.tenant.as_deref(),
+            at_ms,
+            |judged| matches!(judged, Judged::Logs(words) if words.takes(record)),
+        );
     }
 
     fn record(&mut self, resource: ResourceId, tenant: Option<&str>, at_ms: i64, is_meant: impl Fn(&Judged) -> bool) {

@@ -19,7 +19,10 @@ fn subject(resource: ResourceId, attributes: &[(&str, &str)]) -> Subject {
 
 #[test]
 fn a_value_beyond_for_long_enough_is_told_and_so_is_its_end() {
-    let mut host = Host::new(vec![Rule { for_s: 5, recovery: 10.0, resolve_after_s: 3, ..rule("load", Aggregate::Mean, 1) }], vec![key("load", &[])]);
+    let mut host = Host::new(
+        vec![Rule { for_s: 5, recovery: 10.0, resolve_after_s: 3, ..rule("load", Aggregate::Mean, 1) }],
+        vec![key("load", &[])],
+    );
     let mut all = host.tell_for(10, &[10.0]);
     all.extend(host.tell_for(10, &[90.0]));
     all.extend(host.tell_for(10, &[75.0]));
@@ -75,11 +78,13 @@ fn only_resources_in_scope_and_of_the_tenant_are_judged() {
     let mut owned = Rule { id: "owned".to_owned(), tenant: Some("acme".to_owned()), ..rule("load", Aggregate::Last, 60) };
     series_of(&mut owned).window_s = 60;
     let mut engine = Engine::new(&[Arc::new(named), Arc::new(owned)]);
-    let tables: Vec<_> = [(1, "web-1"), (2, "db-1"), (3, "db-2")].map(|(id, name)| {
-        let tenant = (id == 3).then(|| "acme".into());
-        engine.know(ResourceFacts { tenant, ..host(id, name) });
-        table(id, id * 10, vec![key("load", &[])])
-    }).into();
+    let tables: Vec<_> = [(1, "web-1"), (2, "db-1"), (3, "db-2")]
+        .map(|(id, name)| {
+            let tenant = (id == 3).then(|| "acme".into());
+            engine.know(ResourceFacts { tenant, ..host(id, name) });
+            table(id, id * 10, vec![key("load", &[])])
+        })
+        .into();
     engine.take(&frame("a", START_MS, &tables, vec![vec![90.0]; 3]), arrival(START_MS));
     let changes = engine.tick(START_MS + 2_000, &mut NoPast);
     assert_eq!(words(&changes), [(0, "r".to_owned(), 1, Level::Warning), (0, "owned".to_owned(), 3, Level::Warning)]);
@@ -129,11 +134,22 @@ fn events_and_logs_are_counted_by_words_and_levels() {
     ).unwrap();
     let logs: Rule = serde_json::from_str(
         r#"{"id":"logs","name":"L","warning":0,"condition":{"type":"logs","words":["timeout"],"level":"error","window_s":60}}"#,
-    ).unwrap();
+    )
+    .unwrap();
     let mut host = Host::new(vec![events, logs], vec![key("load", &[])]);
     let mut changes = host.tell(&[1.0]);
-    let sent = |status: &str| Event { time_ms: START_MS + 1_500, kind: "MessageSent".to_owned(), tenant: None, payload: format!(r#"{{"status":"{status}"}}"#) };
-    let log = |level, message: &str| LogRecord { time_ms: START_MS + 1_500, level, message: message.to_owned(), ..LogRecord::default() };
+    let sent = |status: &str| Event {
+        time_ms: START_MS + 1_500,
+        kind: "MessageSent".to_owned(),
+        tenant: None,
+        payload: format!(r#"{{"status":"{status}"}}"#),
+    };
+    let log = |level, message: &str| LogRecord {
+        time_ms: START_MS + 1_500,
+        level,
+        message: message.to_owned(),
+        ..LogRecord::default()
+    };
     let records = Records {
         events: vec![sent("failed"), sent("failed"), sent("ok"), sent("Failed")],
         logs: vec![log(LogLevel::Warn, "a timeout"), log(LogLevel::Error, "another")],
@@ -148,7 +164,11 @@ fn events_and_logs_are_counted_by_words_and_levels() {
     let changes = host.tell_for(70, &[1.0]);
     assert_eq!(
         words(&changes),
-        [(3, "logs".to_owned(), 1, Level::Warning), (62, "failed".to_owned(), 1, Level::Ok), (62, "logs".to_owned(), 1, Level::Ok)]
+        [
+            (3, "logs".to_owned(), 1, Level::Warning),
+            (62, "failed".to_owned(), 1, Level::Ok),
+            (62, "logs".to_owned(), 1, Level::Ok)
+        ]
     );
 }
 
@@ -187,7 +207,11 @@ fn where_a_line_goes_is_told_in_seconds() {
 fn who_is_silent_is_told_and_who_has_ended_is_not() {
     let silent: Rule = serde_json::from_str(r#"{"id":"silent","name":"S","critical":60,"condition":{"type":"silent"}}"#).unwrap();
     let mut host = Host::new(vec![silent], vec![key("load", &[])]);
-    host.engine.know(ResourceFacts { agent: "web-1".into(), kind: farol_shared::resource::ResourceKind::Container, ..super::super::trial::host(2, "app") });
+    host.engine.know(ResourceFacts {
+        agent: "web-1".into(),
+        kind: farol_shared::resource::ResourceKind::Container,
+        ..super::super::trial::host(2, "app")
+    });
     let app = table(2, 50, vec![key("load", &[])]);
     host.engine.take(&frame("web-1", START_MS + 500, &[Arc::clone(&app)], vec![vec![1.0]]), arrival(START_MS));
     // The container ended; its host goes on without it.
@@ -227,7 +251,10 @@ fn a_rule_that_says_something_else_of_the_same_goes_on_and_one_that_is_gone_ends
     series_of(&mut other).window_s = 30;
     assert_eq!(host.engine.set_rules(&[Arc::new(other)]), ["r"]);
     let changes = host.tell(&[90.0]);
-    assert_eq!(changes.iter().map(|change| (change.from, change.to)).collect::<Vec<_>>(), [(Level::Warning, Level::Ok), (Level::Ok, Level::Warning)]);
+    assert_eq!(
+        changes.iter().map(|change| (change.from, change.to)).collect::<Vec<_>>(),
+        [(Level::Warning, Level::Ok), (Level::Ok, Level::Warning)]
+    );
     host.engine.set_rules(&[]);
     let changes = host.tell(&[90.0]);
     assert_eq!((changes.len(), changes[0].to, changes[0].value), (1, Level::Ok, None));
@@ -299,7 +326,10 @@ fn a_value_is_compared_with_the_past_where_the_rule_says_so() {
 #[test]
 fn what_is_pending_and_firing_is_told_and_counted_by_tenant() {
     use crate::access::View;
-    let mut engine = Engine::new(&[Arc::new(Rule { for_s: 60, ..rule("load", Aggregate::Last, 60) }), Arc::new(Rule { id: "now".to_owned(), ..rule("load", Aggregate::Last, 60) })]);
+    let mut engine = Engine::new(&[
+        Arc::new(Rule { for_s: 60, ..rule("load", Aggregate::Last, 60) }),
+        Arc::new(Rule { id: "now".to_owned(), ..rule("load", Aggregate::Last, 60) }),
+    ]);
     engine.know(ResourceFacts { tenant: Some("acme".into()), ..host(1, "a") });
     engine.know(host(2, "b"));
     let tables = [table(1, 1, vec![key("load", &[])]), table(2, 2, vec![key("load", &[])])];

@@ -15,13 +15,8 @@ const EXACT_MS: i64 = 60_000;
 pub fn raw_from(store: &Store, from_ms: i64, to_ms: i64) -> Result<i64, QueryError> {
     // History itself tells what a question is answered from; a metric that nobody has costs it no reading.
     let is_raw = |at_ms: i64| {
-        let query = Query {
-            metric: "(none)".to_owned(),
-            from_ms: at_ms,
-            to_ms: at_ms + 1_000,
-            step_ms: 1_000,
-            ..Query::default()
-        };
+        let query =
+            Query { metric: "(none)".to_owned(), from_ms: at_ms, to_ms: at_ms + 1_000, step_ms: 1_000, ..Query::default() };
         store.query(&query).map(|answer| answer.tier == Tier::Raw)
     };
     if is_raw(from_ms)? {

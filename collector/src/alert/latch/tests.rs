@@ -25,7 +25,14 @@ fn levels(bounds: &Bounds, values: &[Option<f64>]) -> Vec<Level> {
 }
 
 fn letters(levels: &[Level]) -> String {
-    levels.iter().map(|level| match level { Level::Ok => '.', Level::Warning => 'w', Level::Critical => 'c' }).collect()
+    levels
+        .iter()
+        .map(|level| match level {
+            Level::Ok => '.',
+            Level::Warning => 'w',
+            Level::Critical => 'c',
+        })
+        .collect()
 }
 
 #[test]
@@ -63,7 +70,13 @@ fn being_without_a_value_is_an_alert_where_the_rule_says_so() {
 fn the_onset_is_the_first_moment_of_the_unbroken_condition() {
     let mut state = State::default();
     for second in 0..10 {
-        let value = if second < 2 { 10.0 } else if second < 5 { 85.0 } else { 99.0 };
+        let value = if second < 2 {
+            10.0
+        } else if second < 5 {
+            85.0
+        } else {
+            99.0
+        };
         let verdict = state.step(second * 1_000, Some(value), &bounds());
         match second {
             5..=7 => assert_eq!((verdict.level, verdict.onset_ms, verdict.threshold), (Level::Warning, 2_000, Some(80.0))),
@@ -112,7 +125,13 @@ fn simple(bounds: &Bounds, values: &[Option<f64>]) -> Vec<Level> {
                 from[level] = now + 1;
             }
         }
-        levels.push(if on[1] { Level::Critical } else if on[0] { Level::Warning } else { Level::Ok });
+        levels.push(if on[1] {
+            Level::Critical
+        } else if on[0] {
+            Level::Warning
+        } else {
+            Level::Ok
+        });
     }
     levels
 }

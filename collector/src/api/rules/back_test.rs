@@ -48,7 +48,8 @@ pub struct BackTestQuestion {
 pub(in crate::api) async fn back_test(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let view = View::of(&request)?;
-    let JsonBody(BackTestQuestion { mut rule, days, resource }) = JsonBody::<BackTestQuestion>::from_request(request, &app).await?;
+    let JsonBody(BackTestQuestion { mut rule, days, resource }) =
+        JsonBody::<BackTestQuestion>::from_request(request, &app).await?;
     rule.complete().map_err(|faults| {
         let inside = |fault: Fault| Fault { field: format!("rule.{}", fault.field), ..fault };
         refused(&faults.into_iter().map(inside).collect::<Vec<_>>())

@@ -36,8 +36,14 @@ fn fault(change: &str) -> String {
 #[test]
 fn a_rule_of_the_configuration_gets_an_id_of_its_name() {
     let rule = rule("").unwrap();
-    assert_eq!((rule.id.as_str(), rule.warning, rule.enabled, rule.window_ms()), ("fila-de-pedidos-cresce", Some(80.0), true, 60_000));
-    assert_eq!((id_of("Ação: CPU > 80 %"), id_of("???"), id_of(&"x".repeat(100)).len()), ("acao-cpu-80".to_owned(), "rule".to_owned(), 64));
+    assert_eq!(
+        (rule.id.as_str(), rule.warning, rule.enabled, rule.window_ms()),
+        ("fila-de-pedidos-cresce", Some(80.0), true, 60_000)
+    );
+    assert_eq!(
+        (id_of("Ação: CPU > 80 %"), id_of("???"), id_of(&"x".repeat(100)).len()),
+        ("acao-cpu-80".to_owned(), "rule".to_owned(), 64)
+    );
 }
 
 #[test]
