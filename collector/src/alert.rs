@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use farol_store::ResourceId;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 pub mod backtest;
@@ -36,6 +37,8 @@ pub mod standing;
 pub mod suggest;
 pub mod topology;
 pub mod weekly;
+#[cfg(test)]
+mod trial;
 pub mod window;
 
 pub use cause::{Happening, HappeningKind};
@@ -47,6 +50,28 @@ pub use rules::Rules;
 pub use select::ResourceFacts;
 pub use standing::{Standing, Standings};
 pub use topology::Topology;
+
+/// Most back-tests at once: each takes a core and some tens of megabytes.
+pub const BACK_TESTS_MAX: usize = 2;
+
+/// What the API shows and changes of alerts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The rules in force.
+    pub rules: Rules,
+    /// What is pending and firing, as the engine saw it last.
+    pub standings: Standings,
+    /// Turns of back-tests.
+    pub back_tests: Arc<Semaphore>,
+}
+
+impl Shown {
+    /// These rules, nothing standing yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, standings: Standings::default(), back_tests: Arc::new(Semaphore::new(BACK_TESTS_MAX)) }
+    }
+}
 
 /// How grave an alert is. Ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -94,7 +119,8 @@ pub struct Change {
     pub from: Level,
     /// How grave it is.
     pub to: Level,
-    /// Since when the condition held without a break, in ms since the epoch: before [`Change::at_ms`] by the rule's `for`.
+    /// Since when the condition held that made it leave [`Level::Ok`], in ms since the epoch: when it fired, less the rule's `for`. It
+    /// stays while the alert becomes graver or milder.
     pub onset_ms: i64,
     /// When it changed, in ms since the epoch.
     pub at_ms: i64,

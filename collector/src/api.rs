@@ -74,6 +74,7 @@ pub mod requests;
 pub mod resources;
 pub mod route;
 pub mod routes;
+pub mod rules;
 pub mod series;
 pub mod visible;
 

@@ -28,6 +28,7 @@ mod watch;
 
 use intake::{Plan, Waiting};
 use link::{Linked, Windows};
+pub use view::Judgement;
 use watch::Watch;
 
 /// How long after a second it is judged, in milliseconds: an agent's second plus its way here.
@@ -132,8 +133,7 @@ impl Engine {
     /// what is gone, disabled or watches something else end with the next tick. Answers the ids of the rules that begin: their windows
     /// are empty until [`super::history::fill`] has read the past again.
     pub fn set_rules(&mut self, rules: &[Arc<Rule>]) -> Vec<String> {
-        let mut before: HashMap<String, Watch> =
-            self.watches.drain(..).map(|watch| (watch.rule.id.clone(), watch)).collect();
+        let mut before: HashMap<String, Watch> = self.watches.drain(..).map(|watch| (watch.rule.id.clone(), watch)).collect();
         let mut new = Vec::new();
         for rule in rules.iter().filter(|rule| rule.enabled) {
             let known = before.remove(&rule.id);
@@ -236,6 +236,13 @@ impl Engine {
         self.is_muted = false;
         self.presence = Presence::Heard;
         self.listening_ms = at_ms;
+    }
+
+    /// Rules are not judged before a moment of their own.
+    pub(super) fn wake(&mut self, from_ms: impl Fn(&Rule) -> i64) {
+        for watch in &mut self.watches {
+            watch.wakes_ms = from_ms(&watch.rule);
+        }
     }
 
     /// How it is known whether a resource goes on.

@@ -92,7 +92,8 @@ impl Measure {
             }
             Aggregate::Until => {
                 let lines = own().filter_map(|window| window.line(at_ms));
-                let (level, slope, count) = lines.fold((0.0, 0.0, 0), |(level, slope, count), line| (level + line.level, slope + line.slope, count + 1));
+                let (level, slope, count) =
+                    lines.fold((0.0, 0.0, 0), |(level, slope, count), line| (level + line.level, slope + line.slope, count + 1));
                 (count > 0).then(|| until(level, slope, whole))
             }
             _ => {

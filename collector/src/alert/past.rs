@@ -197,7 +197,9 @@ mod tests {
         let first = stretch(Against::Yesterday, 1, at);
         assert_eq!(first, stretch(Against::Yesterday, 1, at));
         assert_eq!(first.1 - first.0, HOUR_MS);
-        let changes = |resource| (0..300).find(|s| stretch(Against::Usual, resource, at + s * 1_000).2 != stretch(Against::Usual, resource, at).2);
+        let changes = |resource| {
+            (0..300).find(|s| stretch(Against::Usual, resource, at + s * 1_000).2 != stretch(Against::Usual, resource, at).2)
+        };
         assert!((1..20).map(changes).collect::<std::collections::HashSet<_>>().len() > 10);
     }
 }

@@ -122,7 +122,7 @@ impl Rule {
     /// Every fault.
     pub fn complete(&mut self) -> Result<(), Vec<Fault>> {
         if self.id.is_empty() {
-            self.id = check::id_of(&self.name);
+            self.id = id_of(&self.name);
         }
         let faults = check::check(self);
         if faults.is_empty() { Ok(()) } else { Err(faults) }

@@ -12,10 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use super::{
-    Rule, builtin,
-    rule::RULES_MAX,
-};
+use super::{Rule, builtin, rule::RULES_MAX};
 use crate::{
     problem::Fault,
     state::{StateDb, StateError, rules::RuleRow},

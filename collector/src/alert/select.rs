@@ -6,6 +6,7 @@ use farol_shared::resource::{Resource, ResourceKind};
 use farol_store::{ResourceId, ResourceInfo};
 
 use super::rule::Scope;
+use crate::live::status::{SILENT_AFTER_MS, SILENT_INTERVALS};
 
 /// How the collector's own streams begin: of integrations and services, which are told by the collector itself and never fall silent.
 const OWN_STREAM: &str = "farol-collector#";
@@ -42,6 +43,12 @@ impl ResourceFacts {
     #[must_use]
     pub fn is_told_by_us(&self) -> bool {
         self.agent.starts_with(OWN_STREAM)
+    }
+
+    /// For how long it may say nothing before it is silent, in milliseconds.
+    #[must_use]
+    pub fn silent_after_ms(&self) -> i64 {
+        self.interval_ms.saturating_mul(SILENT_INTERVALS).max(SILENT_AFTER_MS)
     }
 
     /// Whether two descriptions select the same rules: all but what changes with every batch.

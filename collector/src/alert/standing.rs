@@ -88,7 +88,10 @@ impl Standing {
     pub fn counts(&self, rule: &str, view: &View) -> Counts {
         let all = self.rules.get(rule).into_iter().flatten();
         let seen = all.filter(|(tenant, _)| view.sees(tenant.as_deref()));
-        seen.fold(Counts::default(), |sum, (_, own)| Counts { firing: sum.firing + own.firing, pending: sum.pending + own.pending })
+        seen.fold(Counts::default(), |sum, (_, own)| Counts {
+            firing: sum.firing + own.firing,
+            pending: sum.pending + own.pending,
+        })
     }
 }
 

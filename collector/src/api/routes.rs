@@ -31,6 +31,7 @@ mod house;
 mod live;
 mod oidc;
 mod outside;
+mod rules;
 
 /// The groups, each a list of rows.
 const GROUPS: &[&[Route]] = &[
@@ -43,6 +44,7 @@ const GROUPS: &[&[Route]] = &[
     dashboard::ROWS,
     boards::ROWS,
     channels::ROWS,
+    rules::ROWS,
     live::ROWS,
     access::ROWS,
     oidc::ROWS,

@@ -54,7 +54,8 @@ impl StateDb {
             (id, body, by, now_ms),
         )?;
         writing.commit()?;
-        let row = RuleRow { id: id.to_owned(), body: body.to_owned(), revision: 1, updated_by: by.to_owned(), updated_ms: now_ms };
+        let row =
+            RuleRow { id: id.to_owned(), body: body.to_owned(), revision: 1, updated_by: by.to_owned(), updated_ms: now_ms };
         Ok((made > 0).then_some(row))
     }
 
@@ -93,13 +94,7 @@ impl StateDb {
 }
 
 fn row(row: &Row<'_>) -> Result<RuleRow, rusqlite::Error> {
-    Ok(RuleRow {
-        id: row.get(0)?,
-        body: row.get(1)?,
-        revision: row.get(2)?,
-        updated_by: row.get(3)?,
-        updated_ms: row.get(4)?,
-    })
+    Ok(RuleRow { id: row.get(0)?, body: row.get(1)?, revision: row.get(2)?, updated_by: row.get(3)?, updated_ms: row.get(4)? })
 }
 
 #[cfg(test)]

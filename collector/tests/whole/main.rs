@@ -43,6 +43,8 @@ mod people;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod tls;

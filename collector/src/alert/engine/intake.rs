@@ -137,12 +137,22 @@ impl Engine {
 
     /// Takes an event in that happened at `at_ms`.
     pub fn event(&mut self, resource: ResourceId, event: &farol_shared::record::Event, at_ms: i64) {
-        self.record(resource, event.tenant.as_deref(), at_ms, |judged| matches!(judged, Judged::Events(words) if words.takes(event)));
+        self.record(
+            resource,
+            event.tenant.as_deref(),
+            at_ms,
+            |judged| matches!(judged, Judged::Events(words) if words.takes(event)),
+        );
     }
 
     /// Takes a log record in that was written at `at_ms`.
     pub fn log(&mut self, resource: ResourceId, record: &farol_shared::record::LogRecord, at_ms: i64) {
-        self.record(resource, record.tenant.as_deref(), at_ms, |judged| matches!(judged, Judged::Logs(words) if words.takes(record)));
+        self.record(
+            resource,
+            record.tenant.as_deref(),
+            at_ms,
+            |judged| matches!(judged, Judged::Logs(words) if words.takes(record)),
+        );
     }
 
     fn record(&mut self, resource: ResourceId, tenant: Option<&str>, at_ms: i64, is_meant: impl Fn(&Judged) -> bool) {
@@ -166,7 +176,6 @@ impl Engine {
     /// Whether a resource has ended: its agent goes on without it.
     pub(super) fn has_ended(&self, resource: ResourceId, at_ms: i64) -> bool {
         let Some(known) = self.resources.get(&resource) else { return true };
-        let silent_ms = (crate::live::status::SILENT_INTERVALS * known.facts.interval_ms).max(crate::live::status::SILENT_AFTER_MS);
         let is_recorded = self.presence == super::Presence::Recorded;
         let heard_ms = if is_recorded { known.facts.last_seen_ms.max(known.heard_ms).min(at_ms) } else { known.heard_ms };
         // What services add up to is told by the collector itself, which is always there.
@@ -175,7 +184,7 @@ impl Engine {
         } else {
             self.agents.get(&known.facts.agent).copied().unwrap_or(i64::MIN).min(at_ms)
         };
-        agent_ms.saturating_sub(heard_ms) > silent_ms
+        agent_ms.saturating_sub(heard_ms) > known.facts.silent_after_ms()
     }
 }
 

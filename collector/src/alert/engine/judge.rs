@@ -11,7 +11,7 @@ use crate::alert::{
     latch::{Bounds, Verdict},
     measure::{Measure, seconds},
     past::{Past, Question, Remembered, stretch},
-    rule::Against,
+    rule::{Against, Aggregate},
 };
 
 /// What became of a case in one second.
@@ -55,15 +55,16 @@ impl Engine {
 
     fn outcome(&mut self, watch: &Watch, case: &mut Case, at_ms: i64, past: &mut dyn Past) -> Outcome {
         let resource = case.subject.resource;
-        // Only what would be told otherwise is asked whether it has ended: most cases are well, and there are many.
-        let ended = |engine: &Self, is_wrong: bool| is_wrong && engine.has_ended(resource, at_ms);
+        let ended = |engine: &Self, may_be: bool| may_be && engine.has_ended(resource, at_ms);
         match &watch.judged {
             Judged::Series(measure) => {
                 let values = (&self.windows.slots[..], &self.windows.values[..]);
                 let value = measure.value(at_ms, (&case.members, &case.divisors), values, &mut self.samples);
                 let value = value.and_then(|value| compared(measure, case, value, at_ms, past));
-                let is_quiet = value.is_none() || measure.condition.aggregate == crate::alert::rule::Aggregate::Absent;
-                if ended(self, is_quiet && (case.told > Level::Ok || !case.state.is_idle() || watch.bounds.no_data_ms.is_some() || value.is_some())) {
+                // What is there has not ended, and where nothing is wrong nothing ends.
+                let is_absence = measure.condition.aggregate == Aggregate::Absent || watch.bounds.no_data_ms.is_some();
+                let is_wrong = case.told > Level::Ok || !case.state.is_idle();
+                if ended(self, is_absence && value.is_none_or(|value| value > 0.0) || is_wrong && value.is_none()) {
                     return Outcome::Over;
                 }
                 Outcome::On(value)
@@ -89,7 +90,10 @@ impl Engine {
         }
         // What was told to be silent stays so until it is heard; the rest has time to come after a start.
         let since_ms = if is_told { known.heard_ms } else { known.heard_ms.max(self.listening_ms) };
-        Outcome::On(Some(seconds(at_ms.saturating_sub(since_ms).max(0))))
+        let silent_ms = at_ms.saturating_sub(since_ms).max(0);
+        // Between two of its turns nobody is silent, however rarely it speaks.
+        let is_silent = silent_ms > known.facts.silent_after_ms();
+        Outcome::On(Some(if is_silent { seconds(silent_ms) } else { 0.0 }))
     }
 }
 
@@ -123,8 +127,12 @@ impl Case {
     /// Notes what is told now.
     fn tell(&mut self, rule: &Arc<Rule>, verdict: Verdict, at_ms: i64) -> Change {
         let from = std::mem::replace(&mut self.told, verdict.level);
+        if from == Level::Ok {
+            // What becomes graver or milder began when it began.
+            self.onset_ms = verdict.onset_ms;
+        }
         if verdict.level > Level::Ok {
-            (self.onset_ms, self.threshold) = (verdict.onset_ms, verdict.threshold);
+            self.threshold = verdict.threshold;
         }
         Change {
             rule: Arc::clone(rule),

@@ -195,7 +195,9 @@ impl Engine {
         self.swept_ms = at_ms;
         self.plans.retain(|_, plan| at_ms.saturating_sub(plan.used_ms) < PLAN_KEPT_MS);
         let kept_ms = |watch: &Watch| match &watch.rule.condition {
-            Condition::Series(series) if series.aggregate == Aggregate::Absent || watch.rule.no_data_s.is_some() => ABSENCE_KEPT_MS,
+            Condition::Series(series) if series.aggregate == Aggregate::Absent || watch.rule.no_data_s.is_some() => {
+                ABSENCE_KEPT_MS
+            }
             _ => NO_DATA_RESOLVES_MS + DIVISOR_HOLDS_MS + watch.rule.window_ms(),
         };
         // Windows are shared: the longest memory of all that look at one decides.
@@ -226,7 +228,11 @@ impl Engine {
             let is_silent = matches!(watch.judged, Judged::Silent);
             forgotten += watch.retain(|case| {
                 let is_idle = case.told == Level::Ok && case.state.is_idle();
-                let is_empty = if is_series { case.members.is_empty() } else { case.count.as_ref().is_some_and(|count| count.value(at_ms) == 0.0) };
+                let is_empty = if is_series {
+                    case.members.is_empty()
+                } else {
+                    case.count.as_ref().is_some_and(|count| count.value(at_ms) == 0.0)
+                };
                 is_silent || !(is_idle && is_empty)
             });
         }

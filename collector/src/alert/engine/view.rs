@@ -11,8 +11,6 @@ use crate::alert::{
 /// One judged value, for who records them.
 #[derive(Debug, Clone, Copy)]
 pub struct Judgement<'a> {
-    /// The rule.
-    pub rule: &'a Arc<Rule>,
     /// What it is about.
     pub subject: &'a Subject,
     /// What was judged.
@@ -64,18 +62,20 @@ impl Engine {
         standing
     }
 
-    /// Everything that was judged in the last second, rule by rule.
-    pub fn judgements(&self) -> impl Iterator<Item = Judgement<'_>> {
-        self.watches.iter().flat_map(|watch| {
-            watch.cases.iter().map(|case| Judgement {
-                rule: &watch.rule,
-                subject: &case.subject,
-                value: case.value(),
-                level: case.told,
-                unit: &case.unit,
-            })
-        })
+    /// Everything that was judged in the last second, with its rule.
+    pub fn judged(&self) -> impl Iterator<Item = (&Rule, Judgement<'_>)> {
+        self.watches.iter().flat_map(|watch| watch.cases.iter().map(move |case| (&*watch.rule, judgement(case))))
     }
+
+    /// Everything that was judged of a rule in the last second.
+    pub fn judgements(&self, rule: &str) -> impl Iterator<Item = Judgement<'_>> {
+        let watches = self.watches.iter().filter(move |watch| watch.rule.id == rule);
+        watches.flat_map(|watch| watch.cases.iter().map(judgement))
+    }
+}
+
+fn judgement(case: &Case) -> Judgement<'_> {
+    Judgement { subject: &case.subject, value: case.value(), level: case.told, unit: &case.unit }
 }
 
 fn firing(rule: &Arc<Rule>, case: &Case, tenant: Option<Arc<str>>) -> Firing {

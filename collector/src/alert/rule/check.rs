@@ -3,13 +3,10 @@
 use farol_shared::{limit, record::Level};
 
 use super::{
-    Against, Aggregate, Comparison, Condition, FOR_S_MAX, Rule, Scope, SeriesCondition, WINDOW_S_MAX, EventCondition, LogCondition,
+    Against, Aggregate, Comparison, Condition, EventCondition, FOR_S_MAX, LogCondition, Rule, Scope, SeriesCondition,
+    WINDOW_S_MAX,
 };
-use crate::{
-    alert::select::AttributeTest,
-    problem::Fault,
-    state::tenant_name,
-};
+use crate::{alert::select::AttributeTest, problem::Fault, state::tenant_name};
 
 /// Longest id.
 const ID_MAX: usize = 64;
@@ -136,7 +133,10 @@ fn window(faults: &mut Faults, seconds: u32) {
 fn metric(faults: &mut Faults, field: &str, name: &str) {
     let is_sign = |byte: u8| byte.is_ascii_graphic();
     if name.is_empty() || name.len() > limit::NAME_BYTES_MAX || !name.bytes().all(is_sign) {
-        let detail = format!("must be the name of a metric: 1 to {} signs without spaces, as docs/METRICS.md has them", limit::NAME_BYTES_MAX);
+        let detail = format!(
+            "must be the name of a metric: 1 to {} signs without spaces, as docs/METRICS.md has them",
+            limit::NAME_BYTES_MAX
+        );
         faults.add(field, detail);
     }
 }
@@ -169,7 +169,9 @@ fn series_condition(faults: &mut Faults, series: &SeriesCondition) {
     }
     match (series.aggregate, series.quantile) {
         (Aggregate::Quantile, None) => faults.add("condition.quantile", "is missing: write one from 0 to 1, such as 0.95"),
-        (Aggregate::Quantile, Some(q)) if !(0.0..=1.0).contains(&q) => faults.add("condition.quantile", format!("is {q}, must be 0 to 1")),
+        (Aggregate::Quantile, Some(q)) if !(0.0..=1.0).contains(&q) => {
+            faults.add("condition.quantile", format!("is {q}, must be 0 to 1"))
+        }
         (Aggregate::Quantile, Some(_)) | (_, None) => {}
         (_, Some(_)) => faults.add("condition.quantile", "is only for the aggregate quantile"),
     }
