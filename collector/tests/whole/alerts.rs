@@ -99,6 +99,8 @@ async fn alerts_are_listed_filtered_and_counted() {
         (&json!("resolved"), &json!("warning"), &json!("web-2 at 93.4 %"))
     );
     assert_eq!((&cpu["kind"], &cpu["metric"], &cpu["below"]), (&json!("host"), &json!("x"), &json!(false)));
+    let half_ms = now_ms - HOUR_MS / 2;
+    let (since, until) = (format!("from={half_ms}"), format!("to={half_ms}"));
     for (query, count) in [
         ("state=open", 3),
         ("state=resolved", 1),
@@ -107,8 +109,8 @@ async fn alerts_are_listed_filtered_and_counted() {
         ("service=none", 0),
         ("limit=2", 2),
         ("before=2", 1),
-        (&format!("from={}", now_ms - HOUR_MS / 2), 3),
-        (&format!("to={}", now_ms - HOUR_MS / 2), 1),
+        (&since, 3),
+        (&until, 1),
     ] {
         let some = collector.json(&token, &format!("/api/v1/alerts?{query}")).await;
         assert_eq!(some["alerts"].as_array().unwrap().len(), count, "{query}");
@@ -143,7 +145,8 @@ async fn an_incident_tells_its_story_and_somebody_says_that_they_look_at_it() {
     assert_eq!(alerts["alerts"][0]["acknowledged"]["by"], "admin");
     let back = send(&collector, &token, "POST", &format!("{path}/unacknowledge"), &Value::Null).await;
     assert_eq!(back.json()["acknowledged"], Value::Null);
-    let over = collector.json(&token, "/api/v1/incidents?state=closed").await["incidents"][0]["id"].clone();
+    let closed = collector.json(&token, "/api/v1/incidents?state=closed").await;
+    let over = closed["incidents"][0]["id"].clone();
     let late = send(&collector, &token, "POST", &format!("/api/v1/incidents/{over}/acknowledge"), &Value::Null).await;
     assert_eq!((late.status, &late.json()["code"]), (409, &json!("closed")));
     let log = collector.json(&token, "/api/v1/audit").await;
@@ -204,9 +207,8 @@ async fn silences_are_made_listed_and_ended() {
     }
     let acme = person(&collector, &token, "ana", "operator", Some("acme")).await;
     assert_eq!(collector.json(&acme, "/api/v1/silences").await["silences"], json!([]));
-    let own =
-        send(&collector, &acme, "POST", "/api/v1/silences", &json!({ "matchers": ["rule=*"], "reason": "x", "until": until }));
-    let own = own.await.json();
+    let new = json!({ "matchers": ["rule=*"], "reason": "x", "until": until });
+    let own = send(&collector, &acme, "POST", "/api/v1/silences", &new).await.json();
     assert_eq!((&own["tenant"], &own["matching"]), (&json!("acme"), &json!(1)));
     let path = format!("/api/v1/silences/{}", made["id"]);
     assert_eq!(send(&collector, &acme, "DELETE", &path, &Value::Null).await.status, 404);
