@@ -10,10 +10,7 @@
 use std::{
     fmt,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -175,7 +172,7 @@ pub enum StateError {
 pub struct StateDb {
     connection: Connection,
     /// Grows when people change what the keeper of alerts must know: silences, and who acknowledged what.
-    alerts_revision: Arc<AtomicU64>,
+    alerts_revision: std::sync::Arc<AtomicU64>,
 }
 
 impl StateDb {
@@ -184,7 +181,7 @@ impl StateDb {
     /// # Errors
     /// [`StateError::Newer`] and [`StateError::Damaged`] leave the file untouched.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        file::open(path).map(|connection| Self { connection, alerts_revision: Arc::default() })
+        file::open(path).map(|connection| Self { connection, alerts_revision: std::sync::Arc::default() })
     }
 
     /// Notes that people changed what the keeper of alerts must know.

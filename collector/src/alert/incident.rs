@@ -406,7 +406,7 @@ struct Taking<'a> {
     topology: &'a Topology,
     now_ms: i64,
     /// What open incidents are about, once somebody asked.
-    prints: Option<BTreeMap<i64, gather::Print>>,
+    prints: Option<gather::Prints>,
     touched: BTreeSet<i64>,
     /// Incidents that an alert came to.
     joined: BTreeSet<i64>,

@@ -7,6 +7,8 @@ mod records;
 
 #[cfg(test)]
 mod access;
+#[cfg(test)]
+mod alerts;
 
 #[cfg(test)]
 mod alert_day;

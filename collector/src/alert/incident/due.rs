@@ -76,7 +76,7 @@ impl Incidents {
             let Some(recipient) = recipients.iter().find(|one| one.id == channel && one.is_enabled) else { continue };
             let listener = listener(recipient, Some(&heard), recipients);
             let members = now.members.iter().filter_map(|id| self.alerts.get(id)).map(|alert| &**alert);
-            let told: Vec<&Kept> = members.filter(|alert| alert.is_heard_by(listener)).collect();
+            let told: Vec<&Kept> = members.filter(|alert| alert.is_heard_by(listener, recipients)).collect();
             let hearing = Hearing { recipient, listener, all: told.len(), told, level: heard.level };
             // The end of what was critical is worth waking up for.
             let not_before_ms = recipient.quiet_until_ms(heard.level, now_ms).unwrap_or(now_ms);
@@ -96,7 +96,7 @@ impl Incidents {
     ) {
         let heard = now.heard.get(&recipient.id).cloned();
         let listener = listener(recipient, heard.as_ref(), recipients);
-        let hearing = self.hearing(now, recipient, listener);
+        let hearing = self.hearing(now, recipient, listener, recipients);
         if hearing.told.is_empty() || !recipient.is_enabled {
             return;
         }
@@ -128,9 +128,15 @@ impl Incidents {
     }
 
     /// What a channel may hear: what it is meant to hear, fires and is not silenced, and does not follow from something else that it hears.
-    fn hearing<'a>(&'a self, incident: &Incident, recipient: &'a Recipient, listener: &'a Recipient) -> Hearing<'a> {
+    fn hearing<'a>(
+        &'a self,
+        incident: &Incident,
+        recipient: &'a Recipient,
+        listener: &'a Recipient,
+        recipients: &[Recipient],
+    ) -> Hearing<'a> {
         let members = incident.members.iter().filter_map(|id| self.alerts.get(id)).map(|alert| &**alert);
-        let heard: Vec<&Kept> = members.filter(|alert| alert.is_firing() && alert.is_heard_by(listener)).collect();
+        let heard: Vec<&Kept> = members.filter(|alert| alert.is_firing() && alert.is_heard_by(listener, recipients)).collect();
         let is_explained = |alert: &Kept| match alert.held {
             Some(Held::By(by)) => heard.iter().any(|other| other.id == by),
             Some(Held::Network) | None => false,

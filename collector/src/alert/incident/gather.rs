@@ -35,7 +35,7 @@ type Service = (Option<String>, Option<String>, String);
 
 /// What an open incident is about.
 #[derive(Debug, Default)]
-pub(super) struct Print {
+struct Print {
     keys: HashSet<AlertKey>,
     resources: HashSet<ResourceId>,
     /// Resources that fell silent.
@@ -48,6 +48,59 @@ pub(super) struct Print {
     upstream: HashMap<ResourceId, Bond>,
     services: HashSet<Service>,
     tenants: HashSet<String>,
+}
+
+/// What open incidents are about, and where to look for an alert among them: many unrelated alerts at once must not each be compared with
+/// all others.
+#[derive(Debug, Default)]
+pub(super) struct Prints {
+    by_incident: BTreeMap<i64, Print>,
+    places: HashMap<Token, BTreeSet<i64>>,
+}
+
+/// Something that an alert and an incident may have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Token {
+    Resource(ResourceId),
+    Service(Service),
+    Tenant(String),
+}
+
+impl Prints {
+    fn add(&mut self, incident: i64, alert: &Kept, topology: &Topology) {
+        for token in tokens(alert, topology) {
+            self.places.entry(token).or_default().insert(incident);
+        }
+        self.by_incident.entry(incident).or_default().add(alert, topology);
+    }
+
+    /// Moves what one incident is about to another.
+    fn absorb(&mut self, from: i64, into: i64) {
+        for incidents in self.places.values_mut() {
+            if incidents.remove(&from) {
+                incidents.insert(into);
+            }
+        }
+        if let (Some(print), Some(into)) = (self.by_incident.remove(&from), self.by_incident.get_mut(&into)) {
+            into.absorb(print);
+        }
+    }
+
+    /// Incidents that have something in common with an alert.
+    fn near(&self, alert: &Kept, topology: &Topology) -> BTreeSet<i64> {
+        tokens(alert, topology).iter().filter_map(|token| self.places.get(token)).flatten().copied().collect()
+    }
+}
+
+/// The resource, what it runs on and depends on, its service and its tenant. Two alerts that are bound have one of them in common, or one's
+/// resource is among the other's.
+fn tokens(alert: &Kept, topology: &Topology) -> Vec<Token> {
+    let upstream = topology.upstream(alert.resource).iter().map(|(id, _)| *id);
+    let resources = [alert.resource].into_iter().chain(topology.chain(alert.resource).iter().copied()).chain(upstream);
+    let mut found: Vec<Token> = resources.chain(carriers(alert, topology)).map(Token::Resource).collect();
+    found.extend(service(alert).map(Token::Service));
+    found.extend(alert.tenant.clone().map(Token::Tenant));
+    found
 }
 
 impl Print {
@@ -127,10 +180,15 @@ impl Incidents {
     pub(super) fn place_of(&mut self, alert: &Kept, taking: &mut Taking<'_>, step: &mut Step) -> i64 {
         let topology = taking.topology;
         let mut prints = taking.prints.take().unwrap_or_else(|| self.prints(topology));
+        let mut near = prints.near(alert, topology);
+        if alert.is_silent {
+            near.extend(self.incidents.values().filter(|one| one.network.is_some()).map(|one| one.id));
+        }
         let mut found: Vec<(Bound, bool, i64)> = Vec::new();
-        for (id, print) in &prints {
-            let Some(incident) = self.incidents.get(id).filter(|incident| incident.closed_ms.is_none()) else { continue };
-            found.extend(print.bound(alert, incident, topology).map(|bound| (bound, incident.heard.is_empty(), *id)));
+        for id in near {
+            let Some(incident) = self.incidents.get(&id).filter(|incident| incident.closed_ms.is_none()) else { continue };
+            let bound = prints.by_incident.get(&id).and_then(|print| print.bound(alert, incident, topology));
+            found.extend(bound.map(|bound| (bound, incident.heard.is_empty(), id)));
         }
         found.sort_unstable();
         let place = found.first().map_or_else(
@@ -148,23 +206,21 @@ impl Incidents {
                 self.merge(id, place, step);
                 taking.touched.remove(&id);
                 taking.joined.insert(place);
-                if let (Some(print), Some(into)) = (prints.remove(&id), prints.get_mut(&place)) {
-                    into.absorb(print);
-                }
+                prints.absorb(id, place);
             }
         }
-        prints.entry(place).or_default().add(alert, topology);
+        prints.add(place, alert, topology);
         taking.prints = Some(prints);
         place
     }
 
-    fn prints(&self, topology: &Topology) -> BTreeMap<i64, Print> {
-        let print = |incident: &Arc<Incident>| {
-            let mut print = Print::default();
-            incident.members.iter().filter_map(|id| self.alerts.get(id)).for_each(|alert| print.add(alert, topology));
-            print
-        };
-        self.incidents.iter().map(|(id, incident)| (*id, print(incident))).collect()
+    fn prints(&self, topology: &Topology) -> Prints {
+        let mut prints = Prints::default();
+        for (id, incident) in &self.incidents {
+            prints.by_incident.entry(*id).or_default();
+            incident.members.iter().filter_map(|id| self.alerts.get(id)).for_each(|alert| prints.add(*id, alert, topology));
+        }
+        prints
     }
 
     /// Moves everything of an incident into another. Nobody was told of the first.
@@ -224,5 +280,36 @@ impl Incidents {
             incident.news += 1;
             Arc::make_mut(alert).news = incident.news;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{change, house, rule, silent},
+        *,
+    };
+
+    #[test]
+    fn whatever_is_bound_is_found_without_comparing_everything() {
+        let topology = house();
+        let resources = [1, 2, 3, 4, 11, 12, 20, 21, 22, 23, 30, 31, 32, 33];
+        let rules = [rule("cpu"), silent()];
+        let alert = |rule, resource| Kept::new(1, &change(rule, resource, Level::Ok, Level::Critical, 0), &topology);
+        let all: Vec<Kept> = rules.iter().flat_map(|rule| resources.map(|resource| alert(rule, resource))).collect();
+        let mut bound = 0;
+        for first in &all {
+            let mut incident = Incident::new(7, first);
+            incident.join(first);
+            let mut prints = Prints::default();
+            prints.add(7, first, &topology);
+            for second in &all {
+                if prints.by_incident[&7].bound(second, &incident, &topology).is_some() {
+                    bound += 1;
+                    assert!(prints.near(second, &topology).contains(&7), "{} and {}", first.resource_name, second.resource_name);
+                }
+            }
+        }
+        assert!(bound > all.len(), "{bound}");
     }
 }

@@ -269,10 +269,13 @@ impl Kept {
         self.resolved_ms.is_none()
     }
 
-    /// Whether a channel hears of it.
+    /// Whether a channel hears of it. Channels that the rule names and that are no more must not make it heard by nobody: when none of them
+    /// is left, its level decides.
     #[must_use]
-    pub fn is_heard_by(&self, recipient: &Recipient) -> bool {
-        recipient.hears(&self.channels, self.worst, self.tenant.as_deref())
+    pub fn is_heard_by(&self, recipient: &Recipient, all: &[Recipient]) -> bool {
+        let is_left = self.channels.iter().any(|named| all.iter().any(|one| one.id == *named && one.is_enabled));
+        let named: &[String] = if is_left { &self.channels } else { &[] };
+        recipient.hears(named, self.worst, self.tenant.as_deref())
     }
 
     /// Takes a value that was judged: keeps the one furthest beyond the threshold.

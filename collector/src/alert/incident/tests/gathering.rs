@@ -49,7 +49,7 @@ fn what_still_is_wrong_when_its_host_is_back_is_told() {
 #[test]
 fn a_dead_broker_explains_its_queues() {
     let mut world = World::new(vec![recipient("mail")]);
-    let grows = Rule { for_s: 120, ..rule("queue_growing") };
+    let grows = Rule { for_s: 40, ..rule("queue_growing") };
     world.fire("integration_failing", 31, Level::Critical);
     world.pass(20);
     for celery in [32, 33] {

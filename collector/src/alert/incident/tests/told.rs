@@ -187,3 +187,11 @@ fn alerts_whose_rule_is_gone_end() {
     world.incidents.due(&world.recipients, &NothingNewer, world.now_ms, &mut step);
     assert_eq!(words(&step.notices), ["mail resolved 1"]);
 }
+
+#[test]
+fn a_rule_whose_channels_are_all_gone_is_heard_by_those_whose_level_fits() {
+    let mut world = World::new(vec![recipient("mail")]);
+    let named = Rule { channels: vec!["gone".to_owned()], ..rule("cpu") };
+    world.turn(&named, 1, Level::Ok, Level::Warning);
+    assert_eq!(world.pass(10), ["mail opened 1"]);
+}
