@@ -15,7 +15,7 @@ mod line;
 mod number;
 
 pub use line::sparkline;
-pub use number::{clock, duration, instant, value};
+pub use number::{clock, duration, instant, mail_date, value};
 
 /// Longest name of something, in characters.
 const NAME_CHARS_MAX: usize = 80;
