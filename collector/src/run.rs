@@ -117,7 +117,8 @@ pub async fn serve(
             return Err(error);
         }
     };
-    let channels = Channels::open(access.state().clone(), access.seal().clone(), Vec::new(), settings.public_url.as_deref()).await?;
+    let channels =
+        Channels::open(access.state().clone(), access.seal().clone(), Vec::new(), settings.public_url.as_deref()).await?;
     let stages = Stages::start(&settings, access, act, channels, store, tls.clone(), clock)?;
     let (closing, closed) = watch::channel(false);
     let is_public_https = settings.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));

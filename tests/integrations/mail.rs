@@ -101,7 +101,10 @@ async fn tell(settings: Value) -> Verdict {
     let channel = Channel::check(written, Origin::File).unwrap_or_else(|faults| panic!("{faults:?}"));
     let dir = TempDir::new().unwrap();
     let (state, thread) = State::open(&dir.path().join(FILE_NAME), Arc::new(SystemClock)).unwrap();
-    let channels = Channels::open(state.clone(), Seal::load(None, dir.path()).unwrap(), Vec::new(), Some("https://farol.example")).await.unwrap();
+    let channels =
+        Channels::open(state.clone(), Seal::load(None, dir.path()).unwrap(), Vec::new(), Some("https://farol.example"))
+            .await
+            .unwrap();
     let verdict = channels.try_out(&channel, now_ms()).await.unwrap();
     drop((state, channels));
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
@@ -118,11 +121,20 @@ async fn a_mail_arrives_however_the_server_encrypts() {
         assert_eq!((&mail["tls"], &mail["login"]), (&json!(has_started_tls), &json!(has_logged_in)), "{security}: {mail}");
         assert_eq!(mail["receivers"], json!(["ana@example.com", "ze@example.com"]));
         let headers = &mail["headers"];
-        assert_eq!((&headers["from"], &headers["to"]), (&json!("Farol <farol@example.com>"), &json!("ana@example.com, Zé <ze@example.com>")));
-        assert_eq!((&headers["subject"], &headers["auto-submitted"]), (&json!("[Farol] 🔔 Teste: este canal funciona"), &json!("auto-generated")));
+        assert_eq!(
+            (&headers["from"], &headers["to"]),
+            (&json!("Farol <farol@example.com>"), &json!("ana@example.com, Zé <ze@example.com>"))
+        );
+        assert_eq!(
+            (&headers["subject"], &headers["auto-submitted"]),
+            (&json!("[Farol] 🔔 Teste: este canal funciona"), &json!("auto-generated"))
+        );
         assert_eq!(mail["defects"], json!([]));
         let (plain, html) = (mail["parts"]["text/plain"].as_str().unwrap(), mail["parts"]["text/html"].as_str().unwrap());
-        assert!(plain.contains("Alguém testou este canal no Farol") && plain.contains("https://farol.example/#/alerts"), "{plain}");
+        assert!(
+            plain.contains("Alguém testou este canal no Farol") && plain.contains("https://farol.example/#/alerts"),
+            "{plain}"
+        );
         assert!(html.starts_with("<!doctype html><html lang=\"pt-BR\">") && html.contains("▁"), "{html}");
     }
 }
@@ -149,5 +161,7 @@ async fn nothing_is_said_in_clear_to_a_server_that_cannot_encrypt() {
     settings["security"] = json!("starttls");
     let verdict = tell(settings).await;
     assert!(!matches!(verdict, Verdict::Told(_)), "{verdict:?}");
-    assert!(fs::read_dir(smtp.folder.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().ends_with(".json")));
+    assert!(
+        fs::read_dir(smtp.folder.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().ends_with(".json"))
+    );
 }

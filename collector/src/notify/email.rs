@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::{
     kind::{Fault, Medium, settings},
+    outside::resolve,
     request::{Outgoing, Telling, Verdict, cut},
     text::Text,
 };
@@ -156,7 +157,10 @@ fn checked(written: Written) -> Result<Email, Fault> {
     };
     let is_here = host == "localhost" || host == "::1" || host.starts_with("127.");
     if security == Security::None && credentials.is_some() && !is_here {
-        return Err(Fault::setting("security", "is \"none\", and the password would travel in clear: write \"starttls\" or \"tls\""));
+        return Err(Fault::setting(
+            "security",
+            "is \"none\", and the password would travel in clear: write \"starttls\" or \"tls\"",
+        ));
     }
     let tls = match security {
         Security::None => Tls::None,
@@ -205,9 +209,18 @@ impl Mail {
         &self.text
     }
 
-    /// Hands the mail over.
-    pub async fn send(self) -> Verdict {
+    /// Hands the mail over; only to a public address when it is to be kept outside.
+    pub async fn send(self, is_kept_outside: bool) -> Verdict {
         let Server { host, port, tls, credentials, hello } = self.server;
+        // The name is in what TLS checks; what was looked at is what is connected to.
+        let host = if is_kept_outside {
+            match resolve(&host, port).await {
+                Ok(address) => address.ip().to_string(),
+                Err(why) => return Verdict::again(why),
+            }
+        } else {
+            host
+        };
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(port)
             .tls(tls)

@@ -125,7 +125,9 @@ mod tests {
         assert_eq!(read(" ana@example.com "), told("", "ana@example.com"));
         assert_eq!(read("\"Zé, o chefe\" <ze@exemplo.com.br>"), told("Zé, o chefe", "ze@exemplo.com.br"));
         assert_eq!(read("<ana@example.com>"), told("", "ana@example.com"));
-        for wrong in ["", "ana", "Ana <ana>", "a@b.c, d@e.f", "a@b.c\r\nBcc: x@y.z", "Ana ana@example.com>", "a b@c.d", "<a@b.c> x"] {
+        for wrong in
+            ["", "ana", "Ana <ana>", "a@b.c, d@e.f", "a@b.c\r\nBcc: x@y.z", "Ana ana@example.com>", "a b@c.d", "<a@b.c> x"]
+        {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
     }

@@ -174,7 +174,8 @@ pub fn mail_date(ms: i64) -> String {
     let (day, s) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) / 1_000);
     let (year, month, date) = civil(day);
     // The epoch began on a Thursday.
-    let name = |names: &[&'static str], at: i64| usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
+    let name =
+        |names: &[&'static str], at: i64| usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
     let (weekday, month) = (name(&DAYS, day.rem_euclid(7)), name(&MONTHS, month - 1));
     format!("{weekday}, {date} {month} {year:04} {:02}:{:02}:{:02} +0000", s / 3_600, s % 3_600 / 60, s % 60)
 }
@@ -223,7 +224,10 @@ mod tests {
     #[test]
     fn a_duration_is_told_in_two_units_at_most() {
         let told = |s: i64| duration(s * 1_000).replace(NARROW, " ");
-        assert_eq!((told(-5), told(45), told(300), told(7_800)), ("0 s".into(), "45 s".into(), "5 min".into(), "2 h 10 min".into()));
+        assert_eq!(
+            (told(-5), told(45), told(300), told(7_800)),
+            ("0 s".into(), "45 s".into(), "5 min".into(), "2 h 10 min".into())
+        );
         assert_eq!((told(86_400), told(4 * 86_400 + 7_200)), ("1 d".into(), "4 d 2 h".into()));
     }
 
