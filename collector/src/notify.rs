@@ -21,6 +21,7 @@ pub mod heartbeat;
 pub mod http;
 pub mod kind;
 mod ntfy;
+pub mod outside;
 mod pagerduty;
 pub mod request;
 pub mod route;

@@ -1,11 +1,14 @@
-"""A real SMTP server of aiosmtpd: STARTTLS, TLS or neither, with a login; each mail becomes a file.
+"""A real SMTP server of aiosmtpd: STARTTLS, TLS or neither, with a login.
 
     smtp_server.py FOLDER SECURITY [CERTIFICATE KEY]
 
-SECURITY is starttls, tls or none. Prints its port. The login is farol / s3cr3t. Mail to busy@... is answered 451, to nobody@... 550.
+SECURITY is starttls, tls or none. Prints its port. Each mail becomes a file of JSON, as Python's own parser reads it. The login is farol / s3cr3t. Mail to busy@... is answered 451, to nobody@... 550.
 """
 
+import email
+import email.policy
 import itertools
+import json
 import pathlib
 import ssl
 import sys
@@ -32,10 +35,18 @@ class Keeper:
 
     async def handle_DATA(self, server, session, envelope):
         number = next(self.numbers)
-        head = f"X-Tls: {session.ssl is not None}\r\nX-Login: {session.authenticated}\r\nX-To: {','.join(envelope.rcpt_tos)}\r\n"
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        told = {
+            "tls": session.ssl is not None,
+            "login": session.authenticated,
+            "receivers": envelope.rcpt_tos,
+            "headers": {name.lower(): value for name, value in mail.items()},
+            "defects": [str(defect) for part in mail.walk() for defect in part.defects],
+            "parts": {part.get_content_type(): part.get_content() for part in mail.iter_parts()},
+        }
         partial = self.folder / f".{number}"
-        partial.write_bytes(head.encode() + envelope.content)
-        partial.rename(self.folder / f"{number}.eml")
+        partial.write_text(json.dumps(told))
+        partial.rename(self.folder / f"{number}.json")
         return "250 2.0.0 kept"
 
 

@@ -93,7 +93,8 @@ async fn a_sender_killed_at_random_loses_nothing_and_tells_in_order() {
     let mut last = 0;
     for _ in 0..kills {
         outside.next([Turn::Fine, Turn::Fine, Turn::Status(503, String::new())]);
-        let (folder, next, to, mut dice) = (dir.path().to_owned(), last + 1, url.clone(), Random::seeded(random.between(0, u64::MAX - 1)));
+        let (folder, next, to, mut dice) =
+            (dir.path().to_owned(), last + 1, url.clone(), Random::seeded(random.between(0, u64::MAX - 1)));
         // One more may have been written whose line the kill swallowed: its number is taken again, and its key is known.
         last = tokio::task::spawn_blocking(move || run_and_kill(&folder, next, &to, &mut dice)).await.unwrap();
     }

@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use farol_collector::{
-    notify::{Reason, sender},
-    state::FILE_NAME,
-};
+use farol_collector::notify::{Reason, sender};
 use farol_tests::{
     fake::channels::{Channels as Outside, Turn},
     wait::PATIENCE,

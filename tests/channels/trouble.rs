@@ -1,8 +1,15 @@
 //! Channels that fail: each trouble in turn, waits that are asked for, the second channel, all kinds at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use farol_collector::notify::{Reason, request::Verdict, sender};
+use farol_collector::notify::{Reason, heartbeat, request::Verdict, sender};
+use farol_shared::secret::Secret;
 use farol_tests::{
     fake::channels::{Channels as Outside, Turn},
     wait::PATIENCE,
@@ -169,4 +176,31 @@ async fn what_a_channel_quotes_of_its_secrets_is_not_kept() {
     let rows = house.rows().await;
     assert!(rows[0].detail.contains("404: no route") && !rows[0].detail.contains("s3cr3t"), "{rows:?}");
     house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_of_life_is_sent_while_alerts_are_judged_and_not_when_they_are_not() {
+    let outside = Outside::start().await;
+    let alive = Arc::new(AtomicBool::new(true));
+    let settings =
+        heartbeat::Settings { url: Secret::new(&outside.url("/ping/s3cr3t")), every: Duration::from_millis(20), is_post: false };
+    let asked = Arc::clone(&alive);
+    let beating = heartbeat::start(settings, move || asked.load(Ordering::Relaxed));
+    outside.next([Turn::Status(500, String::new()), Turn::Hang]);
+    until("signs of life", async || outside.told().len() >= 4).await;
+    alive.store(false, Ordering::Relaxed);
+    // One may be under way; after it there are none.
+    let mut before = outside.told().len();
+    for _ in 0..10 {
+        sleep(Duration::from_millis(50)).await;
+        if outside.told().len() == before {
+            break;
+        }
+        before = outside.told().len();
+    }
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(outside.told().len(), before, "a collector that does not judge keeps silent");
+    alive.store(true, Ordering::Relaxed);
+    until("signs of life again", async || outside.told().len() > before).await;
+    beating.abort();
 }

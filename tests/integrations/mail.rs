@@ -60,18 +60,18 @@ impl Smtp {
     }
 
     /// The only mail that came.
-    fn mail(&self) -> String {
-        let is_mail = |path: &Path| path.extension().is_some_and(|end| end == "eml");
+    fn mail(&self) -> Value {
+        let is_mail = |path: &Path| path.extension().is_some_and(|end| end == "json");
         let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mails: Vec<_> = files.filter(|path| is_mail(path)).collect();
         assert_eq!(mails.len(), 1, "{mails:?}");
-        fs::read_to_string(&mails[0]).unwrap()
+        serde_json::from_slice(&fs::read(&mails[0]).unwrap()).unwrap()
     }
 
     fn settings(&self, security: &str, more: &Value) -> Value {
         let mut settings = json!({
             "host": "localhost", "port": self.port, "security": security, "from": "Farol <farol@example.com>",
-            "to": ["ana@example.com", "ze@example.com"],
+            "to": ["ana@example.com", "Zé <ze@example.com>"],
         });
         let fields = settings.as_object_mut().unwrap();
         if security != "none" {
@@ -101,7 +101,10 @@ async fn tell(settings: Value) -> Verdict {
     let channel = Channel::check(written, Origin::File).unwrap_or_else(|faults| panic!("{faults:?}"));
     let dir = TempDir::new().unwrap();
     let (state, thread) = State::open(&dir.path().join(FILE_NAME), Arc::new(SystemClock)).unwrap();
-    let channels = Channels::open(state.clone(), Seal::load(None, dir.path()).unwrap(), Vec::new(), Some("https://farol.example")).await.unwrap();
+    let channels =
+        Channels::open(state.clone(), Seal::load(None, dir.path()).unwrap(), Vec::new(), Some("https://farol.example"))
+            .await
+            .unwrap();
     let verdict = channels.try_out(&channel, now_ms()).await.unwrap();
     drop((state, channels));
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
@@ -110,15 +113,29 @@ async fn tell(settings: Value) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_arrives_however_the_server_encrypts() {
-    for (security, is_encrypted, login) in [("starttls", "True", "True"), ("tls", "", "True"), ("none", "False", "False")] {
+    for (security, has_started_tls, has_logged_in) in [("starttls", true, true), ("tls", false, true), ("none", false, false)] {
         let smtp = Smtp::start(security);
         let verdict = tell(smtp.settings(security, &json!({}))).await;
         assert_eq!(verdict, Verdict::Told("250 2.0.0 kept".to_owned()), "{security}");
         let mail = smtp.mail();
-        assert!(mail.contains(&format!("X-Tls: {is_encrypted}")) && mail.contains(&format!("X-Login: {login}")), "{mail}");
-        assert!(mail.contains("X-To: ana@example.com,ze@example.com"), "{mail}");
-        assert!(mail.contains("Auto-Submitted: auto-generated") && mail.contains("In-Reply-To: <farol-"), "{mail}");
-        assert!(mail.contains("Content-Type: text/html") && mail.contains("multipart/alternative"), "{mail}");
+        assert_eq!((&mail["tls"], &mail["login"]), (&json!(has_started_tls), &json!(has_logged_in)), "{security}: {mail}");
+        assert_eq!(mail["receivers"], json!(["ana@example.com", "ze@example.com"]));
+        let headers = &mail["headers"];
+        assert_eq!(
+            (&headers["from"], &headers["to"]),
+            (&json!("Farol <farol@example.com>"), &json!("ana@example.com, Zé <ze@example.com>"))
+        );
+        assert_eq!(
+            (&headers["subject"], &headers["auto-submitted"]),
+            (&json!("[Farol] 🔔 Teste: este canal funciona"), &json!("auto-generated"))
+        );
+        assert_eq!(mail["defects"], json!([]));
+        let (plain, html) = (mail["parts"]["text/plain"].as_str().unwrap(), mail["parts"]["text/html"].as_str().unwrap());
+        assert!(
+            plain.contains("Alguém testou este canal no Farol") && plain.contains("https://farol.example/#/alerts"),
+            "{plain}"
+        );
+        assert!(html.starts_with("<!doctype html><html lang=\"pt-BR\">") && html.contains("▁"), "{html}");
     }
 }
 
@@ -144,5 +161,7 @@ async fn nothing_is_said_in_clear_to_a_server_that_cannot_encrypt() {
     settings["security"] = json!("starttls");
     let verdict = tell(settings).await;
     assert!(!matches!(verdict, Verdict::Told(_)), "{verdict:?}");
-    assert!(fs::read_dir(smtp.folder.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().ends_with(".eml")));
+    assert!(
+        fs::read_dir(smtp.folder.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().ends_with(".json"))
+    );
 }

@@ -203,7 +203,8 @@ pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem
 pub(super) async fn create(app: App, request: Request) -> Result<Response, Problem> {
     let (caller, body) = Caller::with::<ChannelBody>(&app, request).await?;
     let channel = caller.checked(body.written(), None)?;
-    let taken = || Problem::new(StatusCode::CONFLICT, "there is already a channel with this id: write another one").code("exists");
+    let taken =
+        || Problem::new(StatusCode::CONFLICT, "there is already a channel with this id: write another one").code("exists");
     if caller.channels.find(&channel.id).is_some() {
         return Err(taken());
     }

@@ -299,8 +299,7 @@ impl Channel {
     /// Puts the secrets that this channel has in the place of those that are left out, or `{"set": true}`; answers their names.
     pub fn lend_secrets(&self, settings: &mut Map<String, Value>) -> Vec<String> {
         let known: Map<String, Value> = serde_json::from_str(self.secrets.reveal()).unwrap_or_default();
-        let lent: Map<String, Value> =
-            known.into_iter().filter(|(name, _)| settings.get(name).is_none_or(is_set_mark)).collect();
+        let lent: Map<String, Value> = known.into_iter().filter(|(name, _)| settings.get(name).is_none_or(is_set_mark)).collect();
         let names = lent.keys().cloned().collect();
         settings.extend(lent);
         names
@@ -310,6 +309,12 @@ impl Channel {
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         self.hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "***"))
+    }
+
+    /// Whether it must not reach addresses of the inside: one that was made in the page for a tenant.
+    #[must_use]
+    pub fn is_kept_outside(&self) -> bool {
+        self.tenant.is_some() && self.origin == Origin::Own
     }
 
     /// Minutes that its readers' clocks are ahead of UTC.
@@ -371,7 +376,8 @@ fn common_faults(written: &Written) -> Vec<Fault> {
     if !(60..=ESCALATE_AFTER_S_MAX).contains(&written.escalate_after_s) {
         wrong("escalate_after_s", format!("is out of bounds: write 60 to {ESCALATE_AFTER_S_MAX}"));
     }
-    let offsets = [("offset_min", written.offset_min), ("quiet.offset_min", written.quiet.as_ref().map(|quiet| quiet.offset_min))];
+    let offsets =
+        [("offset_min", written.offset_min), ("quiet.offset_min", written.quiet.as_ref().map(|quiet| quiet.offset_min))];
     for (field, offset) in offsets {
         if offset.is_some_and(|offset| !(-720..=840).contains(&offset)) {
             wrong(field, "is out of bounds: write -720 to 840 minutes".to_owned());

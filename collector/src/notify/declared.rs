@@ -13,7 +13,18 @@ use crate::pull::declared::fetch;
 
 /// Keys that are a channel's own; the rest are its kind's.
 const COMMON: &[&str] = &[
-    "id", "name", "kind", "enabled", "tenant", "language", "min_level", "quiet", "offset_min", "fallback", "escalate_to", "escalate_after_s",
+    "id",
+    "name",
+    "kind",
+    "enabled",
+    "tenant",
+    "language",
+    "min_level",
+    "quiet",
+    "offset_min",
+    "fallback",
+    "escalate_to",
+    "escalate_after_s",
 ];
 
 /// Reads one table. `vars` gives the variables that secrets may stand in: `url_file` and `url_env` take the place of `url`.

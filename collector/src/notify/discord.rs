@@ -92,7 +92,9 @@ impl Medium for Discord {
 
     fn verdict(&self, answer: &Answer) -> Verdict {
         match Verdict::by_status(answer) {
-            Verdict::Again { why, after } => Verdict::Again { why, after: after.or_else(|| seconds(&answer.json()["retry_after"])) },
+            Verdict::Again { why, after } => {
+                Verdict::Again { why, after: after.or_else(|| seconds(&answer.json()["retry_after"])) }
+            }
             verdict => verdict,
         }
     }

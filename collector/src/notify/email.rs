@@ -3,19 +3,12 @@
 //! The Message-ID is made of the notice's key and the date is the notice's own, so that a mail sent twice is the same mail, and servers and
 //! programs that look for doubles find it.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use farol_shared::secret::Secret;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{
-        Mailbox, MultiPart, SinglePart,
-        header::{HeaderName, HeaderValue},
-    },
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
+    address::Envelope,
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, Tls, TlsParameters},
@@ -27,10 +20,15 @@ use serde_json::Value;
 
 use super::{
     kind::{Fault, Medium, settings},
+    outside::resolve,
     request::{Outgoing, Telling, Verdict, cut},
     text::Text,
 };
 use crate::{alert::Level, notify::Reason};
+
+mod mime;
+
+use mime::{Head, Person};
 
 /// Most receivers of one channel: more are a list of the mail server's.
 const RECEIVERS_MAX: usize = 50;
@@ -83,8 +81,9 @@ struct Written {
 #[derive(Debug)]
 struct Email {
     server: Server,
-    from: Mailbox,
-    to: Vec<Mailbox>,
+    envelope: Envelope,
+    from: Person,
+    to: Vec<Person>,
 }
 
 /// Where mail is handed over.
@@ -107,7 +106,8 @@ impl fmt::Debug for Server {
 #[derive(Clone)]
 pub struct Mail {
     server: Server,
-    message: Result<Message, String>,
+    envelope: Envelope,
+    text: String,
 }
 
 impl fmt::Debug for Mail {
@@ -137,16 +137,18 @@ fn checked(written: Written) -> Result<Email, Fault> {
     if !(1..=253).contains(&host.len()) || !host.bytes().all(is_host) {
         return Err(Fault::setting("host", "is no host: write one such as \"smtp.example.com\", without a port"));
     }
-    let from: Mailbox = from.trim().parse().map_err(|_| {
-        Fault::setting("from", "is no address: write one such as \"Farol <farol@example.com>\"")
-    })?;
+    let wrong = || Fault::setting("from", "is no address: write one such as \"Farol <farol@example.com>\"");
+    let from = Person::read(&from).ok_or_else(wrong)?;
     if !(1..=RECEIVERS_MAX).contains(&to.len()) {
         return Err(Fault::setting("to", format!("holds {} addresses: write 1 to {RECEIVERS_MAX}", to.len())));
     }
     let receiver = |(at, text): (usize, &String)| {
-        text.trim().parse().map_err(|_| Fault::setting(&format!("to[{at}]"), "is no address: write one such as \"ana@example.com\""))
+        let wrong = || Fault::setting(&format!("to[{at}]"), "is no address: write one such as \"ana@example.com\"");
+        Person::read(text).ok_or_else(wrong)
     };
-    let to = to.iter().enumerate().map(receiver).collect::<Result<Vec<Mailbox>, Fault>>()?;
+    let to = to.iter().enumerate().map(receiver).collect::<Result<Vec<Person>, Fault>>()?;
+    let addresses = to.iter().map(|person| person.address.clone()).collect();
+    let envelope = Envelope::new(Some(from.address.clone()), addresses).map_err(|_| Fault::setting("to", "holds no address"))?;
     let credentials = match (username, password) {
         (None, None) => None,
         (Some(username), Some(password)) => Some(Credentials::new(username, password.reveal().trim().to_owned())),
@@ -155,16 +157,19 @@ fn checked(written: Written) -> Result<Email, Fault> {
     };
     let is_here = host == "localhost" || host == "::1" || host.starts_with("127.");
     if security == Security::None && credentials.is_some() && !is_here {
-        return Err(Fault::setting("security", "is \"none\", and the password would travel in clear: write \"starttls\" or \"tls\""));
+        return Err(Fault::setting(
+            "security",
+            "is \"none\", and the password would travel in clear: write \"starttls\" or \"tls\"",
+        ));
     }
     let tls = match security {
         Security::None => Tls::None,
         Security::StartTls => Tls::Required(tls(&host, ca.as_deref())?),
         Security::Tls => Tls::Wrapper(tls(&host, ca.as_deref())?),
     };
-    let hello = ClientId::Domain(from.email.domain().to_owned());
+    let hello = ClientId::Domain(from.address.domain().to_owned());
     let server = Server { host, port: port.unwrap_or(security.port()), tls, credentials, hello };
-    Ok(Email { server, from, to })
+    Ok(Email { server, envelope, from, to })
 }
 
 fn tls(host: &str, ca: Option<&str>) -> Result<TlsParameters, Fault> {
@@ -179,57 +184,43 @@ fn tls(host: &str, ca: Option<&str>) -> Result<TlsParameters, Fault> {
     builder.build_rustls().map_err(|error| Fault::setting("security", format!("cannot be made ready: {error}")))
 }
 
-impl Email {
-    fn message(&self, telling: &Telling<'_>) -> Result<Message, lettre::error::Error> {
-        let Telling { notice, text, house, .. } = telling;
-        let domain = self.from.email.domain();
-        let at = u64::try_from(notice.at_ms).unwrap_or_default();
-        let root = format!("<{}@{domain}>", house.incident_key(notice));
-        let mut builder = Message::builder()
-            .from(self.from.clone())
-            .subject(cut(&format!("[Farol] {}", text.headline()), SUBJECT_CHARS_MAX))
-            .message_id(Some(format!("<{}@{domain}>", house.message_key(notice))))
-            .date(UNIX_EPOCH.checked_add(Duration::from_millis(at)).unwrap_or(UNIX_EPOCH));
-        // Nobody wrote the mail that they all answer: programs gather them by it all the same, whichever came first.
-        builder = builder.in_reply_to(root.clone()).references(root);
-        for to in &self.to {
-            builder = builder.to(to.clone());
-        }
-        let mut message = builder.multipart(MultiPart::alternative().singlepart(SinglePart::plain(plain(text))).singlepart(SinglePart::html(html(telling))))?;
-        // An answer of a machine on holiday must not come back.
-        for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")] {
-            let name = HeaderName::new_from_ascii_str(name);
-            message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
-        }
-        if notice.level == Level::Critical && notice.reason != Reason::Resolved && notice.reason != Reason::Test {
-            let name = HeaderName::new_from_ascii_str("Importance");
-            message.headers_mut().insert_raw(HeaderValue::new(name, "high".to_owned()));
-        }
-        Ok(message)
-    }
-}
-
 impl Medium for Email {
     fn render(&self, telling: &Telling<'_>) -> Outgoing {
-        let message = self.message(telling).map_err(|error| error.to_string());
-        Outgoing::Mail(Box::new(Mail { server: self.server.clone(), message }))
+        let Telling { notice, text, house, .. } = telling;
+        let domain = self.from.address.domain();
+        let head = Head {
+            from: &self.from,
+            to: &self.to,
+            subject: &cut(&format!("[Farol] {}", text.headline()), SUBJECT_CHARS_MAX),
+            id: &format!("{}@{domain}", house.message_key(notice)),
+            thread: &format!("{}@{domain}", house.incident_key(notice)),
+            at_ms: notice.at_ms,
+            is_urgent: notice.level == Level::Critical && !matches!(notice.reason, Reason::Resolved | Reason::Test),
+        };
+        let text = mime::write(&head, &plain(text), &html(telling));
+        Outgoing::Mail(Box::new(Mail { server: self.server.clone(), envelope: self.envelope.clone(), text }))
     }
 }
 
 impl Mail {
-    /// The mail as it travels; for tests.
+    /// The mail as it travels.
     #[must_use]
-    pub fn formatted(&self) -> Vec<u8> {
-        self.message.as_ref().map(Message::formatted).unwrap_or_default()
+    pub fn formatted(&self) -> &str {
+        &self.text
     }
 
-    /// Hands the mail over.
-    pub async fn send(self) -> Verdict {
-        let message = match self.message {
-            Ok(message) => message,
-            Err(why) => return Verdict::Dead(format!("the mail cannot be written: {why}")),
-        };
+    /// Hands the mail over; only to a public address when it is to be kept outside.
+    pub async fn send(self, is_kept_outside: bool) -> Verdict {
         let Server { host, port, tls, credentials, hello } = self.server;
+        // The name is in what TLS checks; what was looked at is what is connected to.
+        let host = if is_kept_outside {
+            match resolve(&host, port).await {
+                Ok(address) => address.ip().to_string(),
+                Err(why) => return Verdict::again(why),
+            }
+        } else {
+            host
+        };
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(port)
             .tls(tls)
@@ -238,7 +229,7 @@ impl Mail {
         if let Some(credentials) = credentials {
             builder = builder.credentials(credentials);
         }
-        match builder.build().send(message).await {
+        match builder.build().send_raw(&self.envelope, self.text.as_bytes()).await {
             Ok(response) => {
                 let said: Vec<&str> = response.message().collect();
                 Verdict::Told(cut(&format!("{} {}", response.code(), said.join(" ")), 200))

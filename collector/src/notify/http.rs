@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use reqwest::{
-    Response,
+    Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::timeout;
 
 use super::{
     channel::Channel,
+    outside::{Outside, REFUSAL, is_inside},
     request::{Answer, Outgoing, RETRY_AFTER_MAX, Request, Telling, Verdict},
 };
 use crate::pull::http::{http_date, tls};
@@ -30,7 +31,12 @@ const ANSWER_BYTES_MAX: usize = 8 << 10;
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    /// Reaches everything.
+    any: reqwest::Client,
+    /// Reaches public addresses.
+    outside: reqwest::Client,
+}
 
 impl Client {
     /// Makes the client.
@@ -38,16 +44,22 @@ impl Client {
     /// # Errors
     /// Says why TLS cannot be made ready.
     pub fn new() -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(None)?)
-            // What is sent holds secrets and is meant for one address.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("Farol/", env!("CARGO_PKG_VERSION")))
-            .build();
-        client.map(Self).map_err(|error| format!("the HTTP client cannot be made: {}", error.without_url()))
+        let made = |error: reqwest::Error| format!("the HTTP client cannot be made: {}", error.without_url());
+        let builder = || {
+            Ok::<_, String>(
+                reqwest::Client::builder()
+                    .tls_backend_preconfigured(tls(None)?)
+                    // What is sent holds secrets and is meant for one address.
+                    .redirect(reqwest::redirect::Policy::none())
+                    .connect_timeout(CONNECT_WITHIN)
+                    .timeout(ANSWER_WITHIN)
+                    .pool_max_idle_per_host(1)
+                    .user_agent(concat!("Farol/", env!("CARGO_PKG_VERSION"))),
+            )
+        };
+        // A proxy would look names up itself, on the inside.
+        let outside = builder()?.no_proxy().dns_resolver(Outside).build().map_err(made)?;
+        Ok(Self { any: builder()?.build().map_err(made)?, outside })
     }
 
     /// Sends one message by a channel and says what became of it. What is said holds no secret of the channel.
@@ -58,8 +70,8 @@ impl Client {
         };
         let sending = async {
             match medium.render(telling) {
-                Outgoing::Mail(mail) => mail.send().await,
-                Outgoing::Http(request) => match self.send(request).await {
+                Outgoing::Mail(mail) => mail.send(channel.is_kept_outside()).await,
+                Outgoing::Http(request) => match self.send(request, channel.is_kept_outside()).await {
                     Ok(answer) => medium.verdict(&answer),
                     Err(why) => Verdict::again(why),
                 },
@@ -73,7 +85,12 @@ impl Client {
         }
     }
 
-    async fn send(&self, request: Request) -> Result<Answer, String> {
+    async fn send(&self, request: Request, is_kept_outside: bool) -> Result<Answer, String> {
+        let url: Url = request.url.reveal().trim().parse().map_err(|_| "the address cannot be read".to_owned())?;
+        if is_kept_outside && is_inside(&url) {
+            return Err(REFUSAL.to_owned());
+        }
+        let client = if is_kept_outside { &self.outside } else { &self.any };
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value.reveal()).ok());
@@ -83,7 +100,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let sent = self.0.post(request.url.reveal()).headers(headers).body(request.body).send().await;
+        let sent = client.post(url).headers(headers).body(request.body).send().await;
         read(sent.map_err(trouble)?).await
     }
 
@@ -92,7 +109,7 @@ impl Client {
     /// # Errors
     /// What went wrong, without the address.
     pub async fn knock(&self, method: reqwest::Method, url: &str) -> Result<Answer, String> {
-        read(self.0.request(method, url).send().await.map_err(trouble)?).await
+        read(self.any.request(method, url).send().await.map_err(trouble)?).await
     }
 }
 

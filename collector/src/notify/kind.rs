@@ -108,10 +108,8 @@ pub(super) fn settings<T: DeserializeOwned>(value: Value) -> Result<T, Vec<Fault
 
 /// Checks an address to send to.
 pub(super) fn address(field: &str, text: &str) -> Result<reqwest::Url, Fault> {
-    let url: reqwest::Url = text
-        .trim()
-        .parse()
-        .map_err(|_| Fault::setting(field, "is no address: write one such as \"https://host/path\""))?;
+    let url: reqwest::Url =
+        text.trim().parse().map_err(|_| Fault::setting(field, "is no address: write one such as \"https://host/path\""))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(Fault::setting(field, "must begin with https:// or http:// and name a host"));
     }

@@ -47,7 +47,10 @@ pub(super) fn read(value: Value) -> Result<Arc<dyn Medium>, Vec<Fault>> {
     ntfy.url = base("url", &ntfy.url).map_err(|fault| vec![fault])?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !(1..=TOPIC_BYTES_MAX).contains(&ntfy.topic.len()) || !ntfy.topic.bytes().all(is_plain) {
-        return Err(vec![Fault::setting("topic", format!("cannot be used: write 1 to {TOPIC_BYTES_MAX} letters, digits, _ or -"))]);
+        return Err(vec![Fault::setting(
+            "topic",
+            format!("cannot be used: write 1 to {TOPIC_BYTES_MAX} letters, digits, _ or -"),
+        )]);
     }
     Ok(Arc::new(ntfy))
 }

@@ -42,7 +42,8 @@ pub(super) fn read(value: Value) -> Result<Arc<dyn Medium>, Vec<Fault>> {
     let mut pagerduty: PagerDuty = settings(value)?;
     let key = pagerduty.routing_key.reveal().trim();
     if key.len() != ROUTING_KEY_BYTES || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let detail = format!("is no integration key: write the {ROUTING_KEY_BYTES} letters and digits of an Events API v2 integration");
+        let detail =
+            format!("is no integration key: write the {ROUTING_KEY_BYTES} letters and digits of an Events API v2 integration");
         return Err(vec![Fault::setting("routing_key", detail)]);
     }
     pagerduty.url = base("url", &pagerduty.url).map_err(|fault| vec![fault])?;
@@ -93,11 +94,15 @@ impl Medium for PagerDuty {
     fn verdict(&self, answer: &Answer) -> Verdict {
         match Verdict::by_status(answer) {
             Verdict::Dead(_) => {
-                let errors = answer.json()["errors"].as_array().map(|errors| {
-                    errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
-                });
+                let errors = answer.json()["errors"]
+                    .as_array()
+                    .map(|errors| errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "));
                 let said = answer.said();
-                Verdict::Dead(errors.filter(|errors| !errors.is_empty()).map_or(said.clone(), |errors| cut(&format!("{said}: {errors}"), 300)))
+                Verdict::Dead(
+                    errors
+                        .filter(|errors| !errors.is_empty())
+                        .map_or(said.clone(), |errors| cut(&format!("{said}: {errors}"), 300)),
+                )
             }
             verdict => verdict,
         }

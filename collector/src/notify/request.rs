@@ -226,7 +226,9 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_to_try_again() {
-        for (status, again) in [(408, true), (429, true), (500, true), (503, true), (400, false), (404, false), (410, false), (302, false)] {
+        for (status, again) in
+            [(408, true), (429, true), (500, true), (503, true), (400, false), (404, false), (410, false), (302, false)]
+        {
             let verdict = Verdict::by_status(&answer(status, ""));
             assert_eq!(matches!(verdict, Verdict::Again { .. }), again, "{status}: {verdict:?}");
             assert_eq!(matches!(verdict, Verdict::Dead(_)), !again, "{status}");

@@ -24,11 +24,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{
-    channel::Channel,
-    request::Verdict,
-    store::Channels,
-};
+use super::{channel::Channel, request::Verdict, store::Channels};
 use crate::{
     notify::Notice,
     state::{
@@ -296,7 +292,9 @@ fn log(channel: &Channel, due: &Due, attempt: &Attempt) {
     match attempt.end {
         End::Sent => tracing::info!(target: "notify", channel, key, "message sent"),
         // Once, and at the end: what comes between is in the outbox.
-        End::Again(_) if due.tried_ms.is_some() => tracing::debug!(target: "notify", channel, key, detail, "message failed again"),
+        End::Again(_) if due.tried_ms.is_some() => {
+            tracing::debug!(target: "notify", channel, key, detail, "message failed again")
+        }
         End::Again(_) => tracing::warn!(target: "notify", channel, key, detail, "message failed, and is tried again"),
         End::Failed | End::Dead => tracing::error!(target: "notify", channel, key, detail, "message given up"),
     }

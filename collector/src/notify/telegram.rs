@@ -53,10 +53,15 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<S
 pub(super) fn read(value: Value) -> Result<Arc<dyn Medium>, Vec<Fault>> {
     let mut telegram: Telegram = settings(value)?;
     let token = word("token", telegram.token.reveal().trim(), TOKEN_BYTES_MAX);
-    token.map_err(|_| vec![Fault::setting("token", "is no bot's token: write it as @BotFather gave it, such as \"123456:ABC-DEF\"")])?;
+    token.map_err(|_| {
+        vec![Fault::setting("token", "is no bot's token: write it as @BotFather gave it, such as \"123456:ABC-DEF\"")]
+    })?;
     let is_name = telegram.chat.starts_with('@') && telegram.chat.len() > 1;
     if !is_name && telegram.chat.parse::<i64>().is_err() {
-        return Err(vec![Fault::setting("chat", "is no chat: write its number, such as -1001234567890, or @name of a public channel")]);
+        return Err(vec![Fault::setting(
+            "chat",
+            "is no chat: write its number, such as -1001234567890, or @name of a public channel",
+        )]);
     }
     if let Some(url) = &telegram.url {
         telegram.url = Some(base("url", url).map_err(|fault| vec![fault])?);
@@ -99,9 +104,7 @@ impl Medium for Telegram {
         match Verdict::by_status(answer) {
             Verdict::Told(said) if json["ok"] != true => Verdict::Dead(format!("{said}: this is not how Telegram answers")),
             Verdict::Told(_) => Verdict::Told(format!("200: message {}", json["result"]["message_id"])),
-            Verdict::Again { why, after } => {
-                Verdict::Again { why, after: seconds(&json["parameters"]["retry_after"]).or(after) }
-            }
+            Verdict::Again { why, after } => Verdict::Again { why, after: seconds(&json["parameters"]["retry_after"]).or(after) },
             dead @ Verdict::Dead(_) => dead,
         }
     }

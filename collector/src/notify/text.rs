@@ -15,7 +15,7 @@ mod line;
 mod number;
 
 pub use line::sparkline;
-pub use number::{clock, duration, instant, value};
+pub use number::{clock, duration, instant, mail_date, value};
 
 /// Longest name of something, in characters.
 const NAME_CHARS_MAX: usize = 80;
@@ -249,7 +249,9 @@ fn attributes(alert: &NoticedAlert) -> String {
 /// `CPU at 93% on web-1 for 5 min`, or what the rule says itself.
 fn sentence(alert: &NoticedAlert, notice: &Notice, reading: Reading) -> String {
     let language = reading.language;
-    if let Some(message) = alert.message.as_deref().map(|message| clean(message, MESSAGE_CHARS_MAX)).filter(|text| !text.is_empty()) {
+    if let Some(message) =
+        alert.message.as_deref().map(|message| clean(message, MESSAGE_CHARS_MAX)).filter(|text| !text.is_empty())
+    {
         return message;
     }
     let (rule, resource) = (name(&alert.name), name(&alert.resource));

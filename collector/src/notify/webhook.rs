@@ -33,8 +33,18 @@ const VERSION: u32 = 1;
 
 /// Headers that are ours or the connection's.
 const TAKEN: &[&str] = &[
-    "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "idempotency-key",
-    "x-farol-event", "x-farol-timestamp", "x-farol-signature",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "idempotency-key",
+    "x-farol-event",
+    "x-farol-timestamp",
+    "x-farol-signature",
 ];
 
 #[derive(Debug, Deserialize)]
@@ -114,7 +124,9 @@ fn read_headers(value: Value) -> Result<Vec<(String, Secret)>, Fault> {
             .map(|line| line.split_once(':').map(|(name, value)| (name.trim().to_owned(), json!(value.trim()))))
             .collect::<Option<_>>()
             .ok_or_else(|| wrong("hold a line that is no header: write \"Name: value\"".to_owned()))?,
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => return Err(wrong("are no headers: write { Name = \"value\" }".to_owned())),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+            return Err(wrong("are no headers: write { Name = \"value\" }".to_owned()));
+        }
     };
     if given.len() > HEADERS_MAX {
         return Err(wrong(format!("are {}, the limit is {HEADERS_MAX}", given.len())));

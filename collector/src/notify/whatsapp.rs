@@ -31,13 +31,7 @@ const META_PASSING: &[i64] = &[1, 2, 4, 80_007, 130_429, 131_000, 131_016, 131_0
 #[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
 enum WhatsApp {
     /// Meta's Cloud API.
-    Meta {
-        url: Option<String>,
-        token: Secret,
-        phone_id: String,
-        to: String,
-        template: Option<String>,
-    },
+    Meta { url: Option<String>, token: Secret, phone_id: String, to: String, template: Option<String> },
     /// Evolution API.
     Evolution { url: String, token: Secret, instance: String, to: String },
     /// WAHA.
@@ -173,7 +167,9 @@ impl Medium for WhatsApp {
     fn verdict(&self, answer: &Answer) -> Verdict {
         let json = answer.json();
         match (self, Verdict::by_status(answer)) {
-            (Self::Meta { .. }, Verdict::Dead(said)) if json["error"]["code"].as_i64().is_some_and(|code| META_PASSING.contains(&code)) => {
+            (Self::Meta { .. }, Verdict::Dead(said))
+                if json["error"]["code"].as_i64().is_some_and(|code| META_PASSING.contains(&code)) =>
+            {
                 Verdict::Again { why: said, after: answer.retry_after }
             }
             (Self::Meta { .. }, Verdict::Told(said)) => match json["messages"][0]["id"].as_str() {

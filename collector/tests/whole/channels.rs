@@ -66,7 +66,10 @@ async fn a_channel_is_made_tried_changed_and_removed_and_the_log_tells_of_it() {
     let tried = send(&collector, &token, "POST", "/api/v1/channels/plantao/test", &Value::Null).await;
     assert_eq!(tried.json(), json!({ "delivered": true, "detail": "200: POST /*** HTTP/1.1" }));
     let told = requests.lock().unwrap().clone();
-    assert!(told.len() == 2 && told.iter().all(|request| request.contains("x-farol-signature") && request.contains("Teste: este canal")));
+    assert!(
+        told.len() == 2
+            && told.iter().all(|request| request.contains("x-farol-signature") && request.contains("Teste: este canal"))
+    );
     assert_eq!(send(&collector, &token, "DELETE", "/api/v1/channels/plantao", &Value::Null).await.status, 204);
     assert_eq!(send(&collector, &token, "DELETE", "/api/v1/channels/plantao", &Value::Null).await.status, 404);
     let log = collector.json(&token, "/api/v1/audit").await;
@@ -100,11 +103,15 @@ async fn secrets_never_come_out_and_never_go_elsewhere() {
     for path in ["/api/v1/channels", "/api/v1/deliveries", "/api/v1/audit"] {
         assert!(!collector.json(&token, path).await.to_string().contains("s3cr3t"), "{path}");
     }
-    for (name, value) in [("url", json!("s3cr3t")), ("url", json!(["s3cr3t"])), ("secret", json!(5)), ("format", json!("s3cr3"))] {
+    for (name, value) in [("url", json!("s3cr3t")), ("url", json!(["s3cr3t"])), ("secret", json!(5)), ("format", json!("s3cr3"))]
+    {
         let mut wrong = hook("x", &url);
         wrong["settings"][name] = value;
         let reply = send(&collector, &token, "POST", "/api/v1/channels", &wrong).await;
-        assert!(reply.status == 422 && reply.text().contains("settings") && !reply.text().contains("s3cr3t"), "{name}: {reply:?}");
+        assert!(
+            reply.status == 422 && reply.text().contains("settings") && !reply.text().contains("s3cr3t"),
+            "{name}: {reply:?}"
+        );
     }
     collector.stop().await;
     for entry in std::fs::read_dir(dir.path()).unwrap() {
@@ -165,6 +172,13 @@ async fn channels_of_a_tenant_are_its_own() {
         assert_eq!(send(&collector, &eve, "PUT", path, &ntfy("x", None)).await.status, 404, "{path}");
         assert_eq!(send(&collector, &eve, "POST", &format!("{path}/test"), &Value::Null).await.status, 404, "{path}");
     }
+    // A customer's administrator has no way into the house, whatever the address looks like.
+    let (url, requests) = outside("200 OK").await;
+    for url in [url.as_str(), &url.replace("127.0.0.1", "localhost"), &url.replace("127.0.0.1", "[::ffff:127.0.0.1]")] {
+        let tried = send(&collector, &ana, "POST", "/api/v1/channels/test", &hook("x", url)).await;
+        assert_eq!((tried.status, &tried.json()["delivered"]), (200, &json!(false)), "{url}: {tried:?}");
+    }
+    assert!(requests.lock().unwrap().is_empty());
     // What the house is told must not go to a tenant in its place.
     let mut house = ntfy("house", None);
     house["fallback"] = json!("acme-mail");

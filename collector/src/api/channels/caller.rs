@@ -82,7 +82,8 @@ impl Caller {
     /// Names of the channels that have this one as their second.
     pub(super) fn users_of(&self, id: &str) -> Vec<String> {
         let list = self.channels.list();
-        let uses = |channel: &&Arc<Channel>| [&channel.fallback, &channel.escalate_to].into_iter().flatten().any(|used| used == id);
+        let uses =
+            |channel: &&Arc<Channel>| [&channel.fallback, &channel.escalate_to].into_iter().flatten().any(|used| used == id);
         list.iter().filter(uses).map(|channel| channel.name.clone()).collect()
     }
 

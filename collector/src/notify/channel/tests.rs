@@ -6,7 +6,8 @@ use super::*;
 use crate::notify::fixture;
 
 fn webhook() -> Channel {
-    let settings = json!({ "url": "https://hook.example/abc/s3cr3t-path?token=s3cr3t-query", "headers": { "X-Key": "s3cr3t-header" } });
+    let settings =
+        json!({ "url": "https://hook.example/abc/s3cr3t-path?token=s3cr3t-query", "headers": { "X-Key": "s3cr3t-header" } });
     fixture::channel("webhook", settings).unwrap()
 }
 
@@ -44,7 +45,8 @@ fn a_channel_is_checked_to_its_last_field() {
         let mut whole = json!({ "name": "ops", "kind": "ntfy", "settings": { "topic": "t" } });
         whole.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         let written: Written = serde_json::from_value(whole).unwrap();
-        Channel::check(written, Origin::Own).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        Channel::check(written, Origin::Own)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     };
     assert_eq!(check(json!({ "name": "Plantão à noite" })).unwrap().id, "plantao-a-noite");
     for (more, said) in [
@@ -73,5 +75,8 @@ fn channels_name_others_that_exist() {
     channel.escalate_to = Some("ops".to_owned());
     let faults = links(&channel, |id| id == "ops").unwrap_err();
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["fallback names no channel: write the word of one", "escalate_to names the channel itself: name another one"]);
+    assert_eq!(
+        told,
+        ["fallback names no channel: write the word of one", "escalate_to names the channel itself: name another one"]
+    );
 }

@@ -20,7 +20,10 @@ fn a_message_is_one_embed_with_a_link_a_colour_and_a_time() {
     assert_eq!((&embed["url"], &embed["color"]), (&json!("https://farol.example/#/alerts?incident=7"), &json!(0x2e_9e5b)));
     assert_eq!(embed["timestamp"], "2026-11-22T00:23:10.000Z");
     let description = embed["description"].as_str().unwrap();
-    assert!(description.contains("`0% ▁▂▃▄▅▆▇█ 100%`") && description.contains("O que fazer: <https://wiki.example/cpu>"), "{description}");
+    assert!(
+        description.contains("`0% ▁▂▃▄▅▆▇█ 100%`") && description.contains("O que fazer: <https://wiki.example/cpu>"),
+        "{description}"
+    );
     assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
 }
 
@@ -36,7 +39,8 @@ fn names_format_nothing_and_keep_to_discords_lengths() {
 
 #[test]
 fn discord_says_how_long_to_wait_in_its_body() {
-    let said = verdict("discord", settings(), 429, r#"{"message":"You are being rate limited.","retry_after":0.65,"global":false}"#);
+    let said =
+        verdict("discord", settings(), 429, r#"{"message":"You are being rate limited.","retry_after":0.65,"global":false}"#);
     let Verdict::Again { why, after } = said else { panic!("{said:?}") };
     assert_eq!((why.as_str(), after), ("429: You are being rate limited.", Some(Duration::from_millis(650))));
     assert!(matches!(verdict("discord", settings(), 204, ""), Verdict::Told(_)));

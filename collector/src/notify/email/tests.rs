@@ -1,5 +1,6 @@
 //! Mail as it travels: headers that cannot be injected, one thread an incident, both languages, settings.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::notify::{Reason, fixture::*, text::Language};
@@ -10,11 +11,13 @@ fn settings() -> Value {
 }
 
 /// Headers of the mail itself, unfolded, and the rest.
-fn parts(mail: &[u8]) -> (Vec<(String, String)>, String) {
-    let text = String::from_utf8(mail.to_vec()).unwrap();
+fn parts(text: &str) -> (Vec<(String, String)>, String) {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
-    let headers = unfolded.split("\r\n").map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    let headers = unfolded
+        .split("\r\n")
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
     (headers.collect(), body.to_owned())
 }
 
@@ -26,7 +29,7 @@ fn header_of<'a>(headers: &'a [(String, String)], name: &str) -> &'a str {
 
 #[test]
 fn a_mail_is_one_of_its_incidents_thread_and_the_same_at_every_attempt() {
-    let made = |reason| mail(settings(), &notice(reason), Language::En).formatted();
+    let made = |reason| mail(settings(), &notice(reason), Language::En).formatted().to_owned();
     let (headers, body) = parts(&made(Reason::Opened));
     assert_eq!(header_of(&headers, "message-id"), "<farol-abc123-7-2-ops@example.com>");
     assert_eq!(header_of(&headers, "references"), "<farol-abc123-7@example.com>");
@@ -35,6 +38,12 @@ fn a_mail_is_one_of_its_incidents_thread_and_the_same_at_every_attempt() {
     assert_eq!((header_of(&headers, "auto-submitted"), header_of(&headers, "importance")), ("auto-generated", "high"));
     assert!(header_of(&headers, "content-type").starts_with("multipart/alternative"));
     assert!(body.contains("Content-Type: text/plain; charset=utf-8") && body.contains("Content-Type: text/html; charset=utf-8"));
+    assert_eq!(made(Reason::Opened), made(Reason::Opened), "byte for byte");
+    let subject: Vec<u8> = header_of(&headers, "subject")
+        .split(' ')
+        .flat_map(|word| STANDARD.decode(word.strip_prefix("=?UTF-8?B?").unwrap().strip_suffix("?=").unwrap()).unwrap())
+        .collect();
+    assert!(String::from_utf8(subject).unwrap().starts_with("[Farol] 🔴 Critical: CPU at 93.4% on web-1"));
     let (resolved, _) = parts(&made(Reason::Resolved));
     assert_eq!(header_of(&resolved, "references"), "<farol-abc123-7@example.com>");
     assert_eq!(header_of(&resolved, "date"), "Sun, 22 Nov 2026 00:23:10 +0000");
@@ -43,10 +52,22 @@ fn a_mail_is_one_of_its_incidents_thread_and_the_same_at_every_attempt() {
 #[test]
 fn a_name_with_a_line_break_makes_no_header() {
     for language in [Language::En, Language::PtBr] {
-        let (headers, _) = parts(&mail(settings(), &ugly(), language).formatted());
+        let (headers, _) = parts(mail(settings(), &ugly(), language).formatted());
         assert!(headers.iter().all(|(name, _)| name != "bcc"), "{headers:?}");
-        let known = ["from", "to", "subject", "message-id", "in-reply-to", "references", "date", "auto-submitted",
-            "x-auto-response-suppress", "importance", "mime-version", "content-type"];
+        let known = [
+            "from",
+            "to",
+            "subject",
+            "message-id",
+            "in-reply-to",
+            "references",
+            "date",
+            "auto-submitted",
+            "x-auto-response-suppress",
+            "importance",
+            "mime-version",
+            "content-type",
+        ];
         assert!(headers.iter().all(|(name, _)| known.contains(&name.as_str())), "{headers:?}");
     }
 }
@@ -86,7 +107,10 @@ fn settings_say_what_is_wrong_with_them() {
         let told = with(name, value);
         assert!(told.contains(said) && !told.contains("s3cr3t"), "{name}: {told}");
     }
-    assert!(channel("email", json!({ "host": "localhost", "security": "none", "from": "a@b.c", "to": ["d@e.f"], "username": "" })).is_ok());
+    assert!(
+        channel("email", json!({ "host": "localhost", "security": "none", "from": "a@b.c", "to": ["d@e.f"], "username": "" }))
+            .is_ok()
+    );
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn a_message_is_blocks_of_plain_text_with_buttons() {
     assert!(lines.contains("0% ▁▂▃▄▅▆▇█ 100%"), "{lines}");
     assert!(lines.contains("Likely cause: memory at its limit on redis-1, 00:11:03 (UTC)"), "{lines}");
     let buttons = &blocks[2]["elements"];
-    assert_eq!((&buttons[0]["url"], &buttons[0]["text"]["text"]), (&json!("https://farol.example/#/alerts?incident=7"), &json!("Open in Farol")));
+    assert_eq!(
+        (&buttons[0]["url"], &buttons[0]["text"]["text"]),
+        (&json!("https://farol.example/#/alerts?incident=7"), &json!("Open in Farol"))
+    );
     assert_eq!(buttons[1]["url"], "https://wiki.example/cpu");
     assert_eq!(body["attachments"][0]["color"], "#d1383d");
 }
@@ -33,7 +36,8 @@ fn names_mention_nobody_and_keep_to_slacks_lengths() {
     assert!(!text.contains("<!channel>") && !text.contains("<b>") && text.contains("&lt;!channel&gt;"));
     let blocks = &body["attachments"][0]["blocks"];
     // Slack counts what it shows.
-    let shown = |text: &Value| text.as_str().unwrap().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").chars().count();
+    let shown =
+        |text: &Value| text.as_str().unwrap().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").chars().count();
     assert!(shown(&blocks[0]["text"]["text"]) <= 150 && shown(&blocks[1]["text"]["text"]) <= 3_000);
 }
 

@@ -12,7 +12,10 @@ fn settings() -> Value {
 fn a_message_is_an_adaptive_card_of_text_runs() {
     let body = body("teams", settings(), &notice(Reason::Reminder), Language::PtBr);
     let attachment = &body["attachments"][0];
-    assert_eq!((&body["type"], &attachment["contentType"]), (&json!("message"), &json!("application/vnd.microsoft.card.adaptive")));
+    assert_eq!(
+        (&body["type"], &attachment["contentType"]),
+        (&json!("message"), &json!("application/vnd.microsoft.card.adaptive"))
+    );
     let card = &attachment["content"];
     assert_eq!((&card["type"], &card["version"]), (&json!("AdaptiveCard"), &json!("1.4")));
     let first = &card["body"][0];
@@ -31,7 +34,12 @@ fn the_ugliest_message_keeps_to_the_size_of_a_card() {
 #[test]
 fn a_failure_that_is_told_with_200_is_one() {
     assert!(matches!(verdict("teams", settings(), 202, ""), Verdict::Told(_)));
-    let retired = verdict("teams", settings(), 200, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429");
+    let retired = verdict(
+        "teams",
+        settings(),
+        200,
+        "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429",
+    );
     assert!(matches!(retired, Verdict::Again { .. }));
     assert!(matches!(verdict("teams", settings(), 401, ""), Verdict::Dead(_)));
 }

@@ -166,6 +166,20 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
+/// An instant as mails tell it (RFC 5322): `Sun, 22 Nov 2026 00:16:10 +0000`.
+#[must_use]
+pub fn mail_date(ms: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (day, s) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) / 1_000);
+    let (year, month, date) = civil(day);
+    // The epoch began on a Thursday.
+    let name =
+        |names: &[&'static str], at: i64| usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
+    let (weekday, month) = (name(&DAYS, day.rem_euclid(7)), name(&MONTHS, month - 1));
+    format!("{weekday}, {date} {month} {year:04} {:02}:{:02}:{:02} +0000", s / 3_600, s % 3_600 / 60, s % 60)
+}
+
 /// An instant as machines read it: `2026-11-22T00:16:10.000Z`.
 #[must_use]
 pub fn instant(ms: i64) -> String {
@@ -210,7 +224,10 @@ mod tests {
     #[test]
     fn a_duration_is_told_in_two_units_at_most() {
         let told = |s: i64| duration(s * 1_000).replace(NARROW, " ");
-        assert_eq!((told(-5), told(45), told(300), told(7_800)), ("0 s".into(), "45 s".into(), "5 min".into(), "2 h 10 min".into()));
+        assert_eq!(
+            (told(-5), told(45), told(300), told(7_800)),
+            ("0 s".into(), "45 s".into(), "5 min".into(), "2 h 10 min".into())
+        );
         assert_eq!((told(86_400), told(4 * 86_400 + 7_200)), ("1 d".into(), "4 d 2 h".into()));
     }
 

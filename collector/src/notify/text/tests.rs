@@ -73,8 +73,14 @@ fn causes_are_told_by_their_kind() {
         notice.cause.as_mut().unwrap().kind = kind;
         told(&notice, language).cause.unwrap()
     };
-    assert_eq!(cause(CauseKind::Network, Language::En), "Likely cause: the collector lost its network: most agents fell silent at once, 00:11:03 (UTC)");
-    assert_eq!(cause(CauseKind::Oom, Language::PtBr), "Causa provável: redis-1 foi encerrado por falta de memória, 21:11:03 (UTC-3)");
+    assert_eq!(
+        cause(CauseKind::Network, Language::En),
+        "Likely cause: the collector lost its network: most agents fell silent at once, 00:11:03 (UTC)"
+    );
+    assert_eq!(
+        cause(CauseKind::Oom, Language::PtBr),
+        "Causa provável: redis-1 foi encerrado por falta de memória, 21:11:03 (UTC-3)"
+    );
     assert!(cause(CauseKind::Deploy, Language::En).contains("deployment of redis-1 memory at its limit"));
 }
 

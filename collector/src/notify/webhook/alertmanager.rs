@@ -55,8 +55,7 @@ const fn status(is_over: bool) -> &'static str {
 }
 
 fn labels(alert: &NoticedAlert) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<String, String> =
-        alert.attributes.iter().map(|(key, value)| (label(key), value.clone())).collect();
+    let mut labels: BTreeMap<String, String> = alert.attributes.iter().map(|(key, value)| (label(key), value.clone())).collect();
     let severity = serde_json::to_value(alert.level).ok().and_then(|level| level.as_str().map(str::to_owned)).unwrap_or_default();
     let ours = [
         ("alertname", Some(alert.name.clone())),

@@ -36,13 +36,19 @@ fn an_alertmanagers_body_has_the_shape_of_version_4() {
     let (firing, resolved) = (of(Reason::Opened), of(Reason::Resolved));
     assert_eq!((&firing["version"], &firing["status"], &firing["receiver"]), (&json!("4"), &json!("firing"), &json!("ops")));
     let alert = &firing["alerts"][0];
-    assert_eq!((&alert["labels"]["alertname"], &alert["labels"]["severity"], &alert["labels"]["instance"]), (&json!("CPU"), &json!("critical"), &json!("web-1")));
+    assert_eq!(
+        (&alert["labels"]["alertname"], &alert["labels"]["severity"], &alert["labels"]["instance"]),
+        (&json!("CPU"), &json!("critical"), &json!("web-1"))
+    );
     assert_eq!(alert["labels"]["cpu_mode"], "user", "a label's name as Prometheus allows it");
     assert_eq!((&alert["startsAt"], &alert["endsAt"]), (&json!("2026-11-22T00:11:10.000Z"), &json!("0001-01-01T00:00:00Z")));
     assert_eq!(alert["annotations"]["runbook_url"], "https://wiki.example/cpu");
     assert_eq!((&resolved["status"], &resolved["alerts"][0]["status"]), (&json!("resolved"), &json!("resolved")));
     assert_eq!(resolved["alerts"][0]["endsAt"], "2026-11-22T00:23:10.000Z");
-    assert_eq!((&firing["groupKey"], &firing["alerts"][0]["fingerprint"]), (&resolved["groupKey"], &resolved["alerts"][0]["fingerprint"]));
+    assert_eq!(
+        (&firing["groupKey"], &firing["alerts"][0]["fingerprint"]),
+        (&resolved["groupKey"], &resolved["alerts"][0]["fingerprint"])
+    );
     assert_eq!(firing["commonLabels"], alert["labels"]);
     for field in ["truncatedAlerts", "groupLabels", "commonAnnotations", "externalURL"] {
         assert!(firing.get(field).is_some(), "{field}");

@@ -14,7 +14,10 @@ fn meta_takes_a_template_with_the_message_in_one_line() {
     assert_eq!(request.url.reveal(), "https://graph.facebook.com/v23.0/10987/messages");
     assert_eq!(header(&request, "authorization"), Some("Bearer s3cr3ts3cr3t"));
     let body: Value = serde_json::from_slice(&request.body).unwrap();
-    assert_eq!((&body["messaging_product"], &body["to"], &body["type"]), (&json!("whatsapp"), &json!("5511912345678"), &json!("template")));
+    assert_eq!(
+        (&body["messaging_product"], &body["to"], &body["type"]),
+        (&json!("whatsapp"), &json!("5511912345678"), &json!("template"))
+    );
     assert_eq!((&body["template"]["name"], &body["template"]["language"]["code"]), (&json!("farol_alerta"), &json!("pt_BR")));
     let parameter = body["template"]["components"][0]["parameters"][0]["text"].as_str().unwrap();
     assert!(parameter.starts_with("🔴 Crítico: CPU em 93,4%") && parameter.ends_with("#/alerts?incident=7"), "{parameter}");
@@ -30,7 +33,10 @@ fn meta_takes_a_template_with_the_message_in_one_line() {
 fn evolution_and_waha_take_text_by_their_own_addresses() {
     let evolution = json!({ "provider": "evolution", "url": "http://wa.example:8080/", "token": "s3cr3t", "instance": "farol", "to": "5511912345678" });
     let request = request("whatsapp", evolution, &notice(Reason::Opened), Language::En);
-    assert_eq!((request.url.reveal(), header(&request, "apikey")), ("http://wa.example:8080/message/sendText/farol", Some("s3cr3t")));
+    assert_eq!(
+        (request.url.reveal(), header(&request, "apikey")),
+        ("http://wa.example:8080/message/sendText/farol", Some("s3cr3t"))
+    );
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body["number"], "5511912345678");
     assert!(body["text"].as_str().unwrap().contains("Likely cause:"));
@@ -47,7 +53,8 @@ fn evolution_and_waha_take_text_by_their_own_addresses() {
 fn messages_are_bounded_and_meta_tells_trouble_that_passes_by_its_numbers() {
     let body = body("whatsapp", meta(), &ugly(), Language::En);
     assert!(body["template"]["components"][0]["parameters"][0]["text"].as_str().unwrap().chars().count() <= 1_024);
-    let said = |status, code| verdict("whatsapp", meta(), status, &format!(r#"{{"error":{{"message":"(#{code}) x","code":{code}}}}}"#));
+    let said =
+        |status, code| verdict("whatsapp", meta(), status, &format!(r#"{{"error":{{"message":"(#{code}) x","code":{code}}}}}"#));
     assert!(matches!(said(400, 131_056), Verdict::Again { .. }), "too many to one number");
     assert_eq!(said(401, 190), Verdict::Dead("401: (#190) x".to_owned()));
     let told = verdict("whatsapp", meta(), 200, r#"{"messaging_product":"whatsapp","messages":[{"id":"wamid.1"}]}"#);
@@ -57,7 +64,16 @@ fn messages_are_bounded_and_meta_tells_trouble_that_passes_by_its_numbers() {
 #[test]
 fn settings_are_those_of_the_provider() {
     assert!(faults("whatsapp", json!({ "provider": "smoke", "to": "1" })).contains("settings.provider is none"));
-    assert!(faults("whatsapp", json!({ "provider": "evolution", "url": "http://a", "token": "s3cr3t", "instance": "../x", "to": "5511912345678" })).contains("settings.instance"));
-    assert!(faults("whatsapp", json!({ "provider": "meta", "token": "s3cr3t", "phone_id": "1", "to": "ana" })).contains("settings.to is no telephone number"));
+    assert!(
+        faults(
+            "whatsapp",
+            json!({ "provider": "evolution", "url": "http://a", "token": "s3cr3t", "instance": "../x", "to": "5511912345678" })
+        )
+        .contains("settings.instance")
+    );
+    assert!(
+        faults("whatsapp", json!({ "provider": "meta", "token": "s3cr3t", "phone_id": "1", "to": "ana" }))
+            .contains("settings.to is no telephone number")
+    );
     assert!(faults("whatsapp", json!({ "provider": "waha", "to": "5511912345678" })).contains("settings.url is missing"));
 }

@@ -78,7 +78,10 @@ fn a_row_is_done_once_with_its_line() {
     let told = |kind: &str, state: &str| (kind.to_owned(), state.to_owned());
     assert_eq!(lines(&db, 1), [told("failed", WAITING), told("delivered", SENT)], "the second failure has no line of its own");
     let shown = db.deliveries(10, &DeliveryFilter::default()).unwrap();
-    assert_eq!((shown[0].state.as_str(), shown[0].attempts, shown[0].done_ms, shown[0].reason.as_str()), (SENT, 3, Some(8), "opened"));
+    assert_eq!(
+        (shown[0].state.as_str(), shown[0].attempts, shown[0].done_ms, shown[0].reason.as_str()),
+        (SENT, 3, Some(8), "opened")
+    );
     let standing = db.channel_standing("ops").unwrap();
     assert_eq!((standing.waiting, standing.last), (0, Some((SENT.to_owned(), 8, "said".to_owned()))));
 }
