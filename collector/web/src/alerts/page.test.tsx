@@ -222,7 +222,7 @@ describe('silences', () => {
         reason: 'disk',
       }),
     );
-    fireEvent.click(screen.getByRole('button', { name: 'End the silence of host=web-1' }));
+    fireEvent.click(screen.getByRole('button', { name: 'End now: host=web-1' }));
     await waitFor(() => expect(did(asked, 'DELETE', 'api/v1/silences/5')).toBeTruthy());
   });
 });

@@ -143,7 +143,7 @@ export const enAlerts: Words<typeof ptAlerts> = {
   matchingNow: (n, count) => `${n} ${plural(count, 'alert now', 'alerts now')}`,
   holdsNow: (n, count) => `Holds back ${n} active ${plural(count, 'alert', 'alerts')} now`,
   endNow: 'End now',
-  endOf: (what) => `End the silence of ${what}`,
+  endOf: (what) => `End now: ${what}`,
   weeklyText: (days, start, end) => `${days} ${start}–${end}`,
   newSilence: 'New silence',
   silence: 'Silence',

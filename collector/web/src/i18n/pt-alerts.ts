@@ -151,7 +151,7 @@ export const ptAlerts = {
   matchingNow: (n: string, count: number) => `${n} ${plural(count, 'alerta agora', 'alertas agora')}`,
   holdsNow: (n: string, count: number) => `Cala ${n} ${plural(count, 'alerta ativo', 'alertas ativos')} agora`,
   endNow: 'Encerrar',
-  endOf: (what: string) => `Encerrar o silêncio de ${what}`,
+  endOf: (what: string) => `Encerrar: ${what}`,
   weeklyText: (days: string, start: string, end: string) => `${days} ${start}–${end}`,
   newSilence: 'Novo silêncio',
   silence: 'Silenciar',
