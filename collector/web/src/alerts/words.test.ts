@@ -14,7 +14,7 @@ describe.each([
   it('are the same keys in the same order, with text and the same arguments', () => {
     expect(Object.keys(en)).toEqual(Object.keys(pt));
     for (const [key, text] of Object.entries(pt)) {
-      const other: unknown = (en as Record<string, unknown>)[key];
+      const other = (en as Record<string, string | ((...words: never[]) => string)>)[key];
       expect(typeof other, key).toBe(typeof text);
       if (typeof text === 'string') expect([text.trim(), String(other).trim()], key).not.toContain('');
       if (typeof text === 'function' && typeof other === 'function') expect(other.length, key).toBe(text.length);

@@ -16,6 +16,7 @@ export const enAlerts: Words<typeof ptAlerts> = {
   warning: 'Warning',
   over: 'Resolved',
   all: 'All',
+  allStates: 'All',
   more: (n) => `and ${n} more`,
   severity: 'Severity',
   state: 'State',

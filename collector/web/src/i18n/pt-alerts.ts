@@ -14,6 +14,7 @@ export const ptAlerts = {
   warning: 'Atenção',
   over: 'Resolvido',
   all: 'Todas',
+  allStates: 'Todos',
   more: (n: string) => `e mais ${n}`,
   severity: 'Gravidade',
   state: 'Estado',
