@@ -164,7 +164,7 @@ function Chosen({ id, isNew }: { id: string | null; isNew: boolean }) {
   if (metricRows.value === null && metricsFailure.value === null) return <Waiting />;
   if (isNew) return <NewEditor key={route.value.params.toString()} />;
   const row = rowOf(id);
-  if (row !== null) return <Editor key={`${row.rule.id} ${row.revision}`} row={row} start={null} />;
+  if (row !== null) return <Editor key={row.rule.id} row={row} start={null} />;
   if (ruleRows.value === null) return <Waiting />;
   return (
     <section class="card c8" aria-label={m.rule}>
