@@ -87,7 +87,7 @@ function OpenRow({ alert, isChosen }: { alert: Alert; isChosen: boolean }) {
 function ResolvedRow({ alert, isChosen }: { alert: Alert; isChosen: boolean }) {
   const m = a.value;
   return (
-    <li class={`al ${isChosen ? 'on' : ''}`} data-alert={alert.id}>
+    <li class={`al nw ${isChosen ? 'on' : ''}`} data-alert={alert.id}>
       <LevelIcon level="ok" />
       <button class="al-t" aria-pressed={isChosen} onClick={() => select(alert)}>
         <span class="muted ell">{title(alert)}</span>
@@ -103,7 +103,7 @@ function ResolvedRow({ alert, isChosen }: { alert: Alert; isChosen: boolean }) {
 
 function PendingRow({ row }: { row: PendingAlert }) {
   return (
-    <li class="al">
+    <li class="al nw">
       <span class="si unk">
         <Sign name="hourglass" size={16} />
       </span>

@@ -2,7 +2,7 @@
 
 import type { Condition } from '../api/alerts';
 import { isShare, writingOf } from '../boards/units';
-import { NARROW, short, span } from '../i18n/format';
+import { NARROW, pct, short, span } from '../i18n/format';
 
 /** Standard deviations: what "outside its usual spread" judges. */
 export const SPREAD = 'σ';
@@ -39,7 +39,7 @@ export function amount(value: number | null, unit: string): string {
   if (value === null || !Number.isFinite(value)) return '—';
   if (unit === SPREAD) return `${short(value)}${NARROW}${SPREAD}`;
   if (unit === 's' && Math.abs(value) >= LONG_S) return span(value * 1000);
-  if (unit === RATIO) return writingOf('1', 'ratio').value(value);
+  if (unit === RATIO) return pct(value, Math.abs(value * 100 - Math.round(value * 100)) < 0.05 ? 0 : 1);
   return writingOf(unit, '').value(value);
 }
 

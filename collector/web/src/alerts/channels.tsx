@@ -13,7 +13,7 @@ import { ChannelEditor } from './channel-editor';
 import { kindWord } from './channel-form';
 import { channelRows, channelsFailure, reloadChannels } from './channel-source';
 import { Deliveries, DeliveryBadge } from './deliveries';
-import { Act } from './parts';
+import { Act, BackToList } from './parts';
 import { Sign } from './sign';
 import { levelWord } from './text';
 import { r } from './rule-words';
@@ -48,7 +48,7 @@ function Item({ channel, isChosen }: { channel: Channel; isChosen: boolean }) {
   const level = m.fromLevel(levelWord(channel.min_level));
   const parts = [kindWord(channel.kind), level, channel.tenant ?? '', channel.origin === 'file' ? m.originFile : ''];
   return (
-    <li class={`al ${isChosen ? 'on' : ''}`} data-channel={channel.id}>
+    <li class={`al nw ${isChosen ? 'on' : ''}`} data-channel={channel.id}>
       <span class="si">
         <Sign name="send" size={16} />
       </span>
@@ -137,6 +137,7 @@ export function ChannelsTab() {
   const count = channelRows.value?.length ?? 0;
   return (
     <div class={`g12 ${isNew || id !== null ? 'al-picked' : ''}`}>
+      {(isNew || id !== null) && <BackToList word={a.value.tabChannels} />}
       <section class="card c5 al-list" aria-labelledby="al-channels">
         <header class="al-head">
           <h2 id="al-channels">{m.countChannels(num(count), count)}</h2>

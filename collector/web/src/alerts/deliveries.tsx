@@ -29,7 +29,7 @@ export function DeliveryBadge({ state }: { state: Delivery['state'] }) {
 function Line({ row, isOfOne }: { row: Delivery; isOfOne: boolean }) {
   const m = a.value;
   const again =
-    row.state === 'waiting' && row.attempts > 0 && row.next !== null
+    row.state === 'waiting' && row.attempts > 0 && row.next !== null && row.next > now.value
       ? m.againIn(span(Math.max(0, row.next - now.value)))
       : '';
   const detail = [row.detail, again].filter((part) => part !== '').join(' · ');

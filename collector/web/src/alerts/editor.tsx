@@ -1,6 +1,6 @@
 // The editor of a rule: reads like a sentence, tries itself on the past, and keeps what somebody else saved meanwhile.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 import { rules, type Rule, type RuleRow } from '../api/alerts';
 import { ApiError } from '../api/client';
@@ -20,7 +20,7 @@ import { draftOf, emptyDraft, faultsOf, MESSAGE_MAX, ruleOf, unitOf, type Apart,
 import { unitSign } from './amount';
 import { unitOfMetric } from './metric-source';
 import { Act, boundTo, LevelBadge, TenantSelect, whyNot } from './parts';
-import { reloadRules, tookRule } from './rule-source';
+import { reloadRules, rowOf, tookRule } from './rule-source';
 import { Sentence, type PartProps } from './sentence';
 import { Subject } from './subject';
 import { r } from './rule-words';
@@ -210,8 +210,10 @@ function lockOf(row: RuleRow | null): string | undefined {
   return row?.origin === 'file' ? r.value.fileLocked : whyNot('admin');
 }
 
-async function store(rule: Rule, row: RuleRow | null): Promise<void> {
-  const made = row === null ? await rules.create(rule) : await rules.save(rule, row.revision);
+/** Keeps it, on the revision that it was made of. */
+async function store(rule: Rule, base: RuleRow | null, onMade: (made: RuleRow) => void): Promise<void> {
+  const made = base === null ? await rules.create(rule) : await rules.save(rule, base.revision);
+  onMade(made);
   tookRule(made);
   toast('ok', r.peek().saved(made.rule.name));
   setParams({ rule: made.rule.id, new: null, metric: null, resource: null, series: null, attribute: null }, true);
@@ -221,6 +223,9 @@ export function Editor(props: Props) {
   const { row } = props;
   const m = r.value;
   const [draft, set] = useState(() => startOf(props));
+  // What the draft was made of: a newer one that somebody else saved must not slip under it.
+  const [base, rebase] = useState(row);
+  const [isDirty, dirty] = useState(false);
   const [isTried, tried] = useState(false);
   const [failure, fail] = useState<string | null>(null);
   const [isTaken, taken] = useState(false);
@@ -232,8 +237,19 @@ export function Editor(props: Props) {
   const faults = isTried ? all : {};
   const change = (some: Partial<Draft>) => {
     set((old) => ({ ...old, ...some }));
+    dirty(true);
     fail(null);
   };
+  const take = (newer: RuleRow | null) => {
+    rebase(newer);
+    set(startOf({ row: newer, start: null }));
+    dirty(false);
+    taken(false);
+    fail(null);
+  };
+  useEffect(() => {
+    if (!isDirty && row !== null && row.revision !== base?.revision) take(row);
+  }, [row?.revision, isDirty]);
   const part: PartProps = { draft, change, faults, isLocked };
   const save = async (event: Event) => {
     event.preventDefault();
@@ -241,7 +257,7 @@ export function Editor(props: Props) {
     if (Object.keys(all).length > 0 || isLocked) return;
     busy(true);
     try {
-      await store(ruleOf(draft), row);
+      await store(ruleOf(draft), base, take);
       busy(false);
     } catch (error) {
       busy(false);
@@ -274,7 +290,11 @@ export function Editor(props: Props) {
               <Icon name="crit" size={15} />
               <span class="grow">{failure}</span>
               {isTaken && (
-                <button type="button" class="btn sm" onClick={() => void reloadRules()}>
+                <button
+                  type="button"
+                  class="btn sm"
+                  onClick={() => void reloadRules().then(() => take(rowOf(row?.rule.id ?? null)))}
+                >
                   {m.takeTheirs}
                 </button>
               )}

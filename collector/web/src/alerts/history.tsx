@@ -69,7 +69,7 @@ function Filters({ filter }: { filter: Filter }) {
       <Choice
         label={m.state}
         value={filter.state === 'all' ? '' : filter.state}
-        all={m.all}
+        all={m.allStates}
         options={[
           { value: 'open', text: m.isActive },
           { value: 'resolved', text: m.isResolved },

@@ -41,7 +41,7 @@ describe('amounts', () => {
   });
 
   it('are told in the unit of what is judged', () => {
-    expect(amount(0.93, RATIO)).toBe('93.0%');
+    expect(amount(0.93, RATIO)).toBe('93%');
     expect(plain(amount(0.5, 's'))).toBe('500 ms');
     expect(plain(amount(86_400, 's'))).toBe('1 d');
     expect(plain(amount(3, SPREAD))).toBe('3.00 σ');
@@ -89,7 +89,7 @@ describe('a draft', () => {
 
   it('reads as a sentence', () => {
     expect(plain(sentence(ruleSample(), 'By'))).toBe(
-      'mean of system.memory.usage ÷ system.memory.limit > 80.0% for 5 min · critical > 95.0%',
+      'mean of system.memory.usage ÷ system.memory.limit > 80% for 5 min · critical > 95%',
     );
   });
 });

@@ -18,7 +18,7 @@ import { reloadRules, ruleRows } from './rule-source';
 import { RulesTab } from './rules';
 import { reloadSilences, silenceRows } from './silence-source';
 import { SilencesTab } from './silences';
-import { reloadAlerts } from './source';
+import { changed, reloadAlerts } from './source';
 import { a } from './words';
 
 interface Tab {
@@ -80,10 +80,13 @@ export function AlertsPage() {
   const tab = TABS.find((one) => one.path === path.value) ?? ACTIVE;
   useEffect(() => {
     void reloadAlerts();
-    void reloadRules();
-    void reloadSilences();
     void reloadChannels();
   }, []);
+  // How many a rule fires, and what a silence holds, changes with the alerts.
+  useEffect(() => {
+    void reloadRules();
+    void reloadSilences();
+  }, [changed.value]);
   return (
     <Shell title={t.value.alerts} ranges={tab.isRanged ? 'any' : 'none'}>
       <Tabs chosen={tab} />

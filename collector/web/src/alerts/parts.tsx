@@ -7,6 +7,7 @@ import { Select } from '../boards/fields';
 import { t } from '../i18n/index';
 import { fleet } from '../live/fleet';
 import { may, role, roleWord, type Role } from '../state/roles';
+import { setParams } from '../state/route';
 import { session } from '../state/session';
 import { Icon } from '../ui/icon';
 import { levelLook } from './looks';
@@ -131,5 +132,19 @@ export function Switch({ label, isOn, refused, onToggle }: SwitchProps) {
       disabled={refused !== undefined}
       onClick={() => onToggle(!isOn)}
     />
+  );
+}
+
+/** On a phone the list makes room for what was chosen of it; this leads back. */
+export function BackToList({ word }: { word: string }) {
+  return (
+    <button
+      type="button"
+      class="btn m-only al-back"
+      onClick={() => setParams({ rule: null, channel: null, new: null, metric: null, resource: null, series: null })}
+    >
+      <Icon name="chevl" size={14} />
+      {word}
+    </button>
   );
 }

@@ -14,7 +14,7 @@ import { toast } from '../ui/toast';
 import type { Draft } from './draft';
 import { Editor, originWord } from './editor';
 import { metricRows, metricsFailure, reloadMetrics, unitOfMetric } from './metric-source';
-import { Act, Switch, whyNot } from './parts';
+import { Act, BackToList, Switch, whyNot } from './parts';
 import { reloadRules, rowOf, ruleRows, rulesFailure, tookRule } from './rule-source';
 import { alertsChanged } from './source';
 import { scopeText, sentence } from './rule-text';
@@ -59,7 +59,7 @@ function RuleItem({ row, isChosen }: { row: RuleRow; isChosen: boolean }) {
   const origin = originWord(row);
   const refused = row.origin === 'file' ? m.fileLocked : whyNot('admin');
   return (
-    <li class={`al ${isChosen ? 'on' : ''}`} data-rule-row={rule.id} data-firing={row.firing}>
+    <li class={`al nw ${isChosen ? 'on' : ''}`} data-rule-row={rule.id} data-firing={row.firing}>
       <span class={`si ${look}`} title={word}>
         <Icon name={icon} size={16} />
         <span class="sr">{word}</span>
@@ -72,7 +72,7 @@ function RuleItem({ row, isChosen }: { row: RuleRow; isChosen: boolean }) {
         }
       >
         <span class={`ell strong ${rule.enabled ? '' : 'muted'}`}>{rule.name}</span>
-        <span class="sub ell" title={text}>
+        <span class="sub al-sent" title={text}>
           {text}
         </span>
         <span class="sub ell faint">{[scopeText(rule.condition.resources), origin].filter(Boolean).join(' · ')}</span>
@@ -164,7 +164,7 @@ function Chosen({ id, isNew }: { id: string | null; isNew: boolean }) {
   if (metricRows.value === null && metricsFailure.value === null) return <Waiting />;
   if (isNew) return <NewEditor key={route.value.params.toString()} />;
   const row = rowOf(id);
-  if (row !== null) return <Editor key={`${row.rule.id} ${row.revision}`} row={row} start={null} />;
+  if (row !== null) return <Editor key={row.rule.id} row={row} start={null} />;
   if (ruleRows.value === null) return <Waiting />;
   return (
     <section class="card c8" aria-label={m.rule}>
@@ -185,6 +185,7 @@ export function RulesTab() {
   const isPicked = isNew || id !== null;
   return (
     <div class={`g12 ${isPicked ? 'al-picked' : ''}`}>
+      {isPicked && <BackToList word={m.rules} />}
       <section class="card c4 al-list" aria-labelledby="al-rules">
         <header class="al-head">
           <h2 id="al-rules">{m.countRules(num(ruleRows.value?.length ?? 0), ruleRows.value?.length ?? 0)}</h2>

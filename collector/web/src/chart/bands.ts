@@ -16,7 +16,25 @@ export function bandsAt(bands: readonly Band[], time: number): Band[] {
   return bands.filter(({ from, to }) => from <= time && (to === null || time <= to));
 }
 
-/** Warnings first, so that what is critical lies on top. */
-export function inDrawingOrder(bands: readonly Band[]): Band[] {
-  return [...bands].sort((a, b) => Number(a.level === 'critical') - Number(b.level === 'critical'));
+export interface Tint {
+  from: number;
+  to: number;
+  level: AlertLevel;
+}
+
+/** Stretches that touch nowhere, each with the gravest level that holds in it: tints over tints would hide the lines. */
+export function tints(bands: readonly Band[], end: number): Tint[] {
+  const closed = bands.map(({ from, to, level }) => ({ from, to: Math.min(end, to ?? end), level }));
+  const cuts = [...new Set(closed.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  const found: Tint[] = [];
+  cuts.slice(0, -1).forEach((from, i) => {
+    const to = cuts[i + 1] ?? from;
+    const held = closed.filter((band) => band.from <= from && band.to >= to);
+    if (held.length === 0) return;
+    const level = held.some((band) => band.level === 'critical') ? 'critical' : 'warning';
+    const last = found.at(-1);
+    if (last?.to === from && last.level === level) last.to = to;
+    else found.push({ from, to, level });
+  });
+  return found;
 }

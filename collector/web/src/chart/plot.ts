@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 
 import { dayMonth, hhmm, hhmmss, stamp } from '../i18n/format';
-import { bandsAt, inDrawingOrder, type Band } from './bands';
+import { bandsAt, tints, type Band } from './bands';
 import { axisTop, type Shaped } from './shape';
 import { isBars, swatch as signOf, type ChartSpec, type Line } from './spec';
 
@@ -232,16 +232,15 @@ export class Plot {
     }));
   }
 
-  /** Each alert tints its stretch from top to bottom, with an edge where it began. */
+  /** What an alert held is tinted from top to bottom, with an edge where it began. */
   #drawAlerts(u: uPlot): void {
     const { ctx, bbox } = u;
-    const end = bbox.left + bbox.width;
     ctx.save();
-    for (const { from, to, level } of inDrawingOrder(this.#options.bands())) {
+    for (const { from, to, level } of tints(this.#options.bands(), this.#to)) {
       const color = token(level === 'critical' ? '--crit-mark' : '--warn-mark');
       const begin = u.valToPos(from, 'x', true);
       const left = Math.max(bbox.left, begin);
-      const right = Math.min(end, to === null ? end : Math.max(u.valToPos(to, 'x', true), begin + uPlot.pxRatio));
+      const right = Math.min(bbox.left + bbox.width, Math.max(u.valToPos(to, 'x', true), begin + uPlot.pxRatio));
       if (right <= left) continue;
       ctx.fillStyle = alpha(color, 0.14);
       ctx.fillRect(left, bbox.top, right - left, bbox.height);
@@ -307,6 +306,8 @@ export class Plot {
       ctx.textBaseline = 'bottom';
       ctx.fillText(text, x, y);
     };
+    // Two limits close to each other write beside each other.
+    let before = { y: -Infinity, end: 0 };
     this.#options.lines.forEach((line, i) => {
       if (line.role !== 'limit') return;
       const value = this.#data.drawn[i]?.findLast((cell) => typeof cell === 'number');
@@ -314,7 +315,10 @@ export class Plot {
       const y = Math.round(u.valToPos(value, 'y', true));
       if (y < bbox.top - 2 || y > bbox.top + bbox.height) return;
       const text = line.mark ?? this.#options.limitLabel(this.#options.spec.value(value));
-      write(text, bbox.left + 5 * ratio, y - bbox.top > 15 * ratio ? y - 2 * ratio : y + 14 * ratio, token(line.color));
+      const at = y - bbox.top > 15 * ratio ? y - 2 * ratio : y + 14 * ratio;
+      const left = Math.abs(at - before.y) < 15 * ratio ? before.end + 12 * ratio : bbox.left + 5 * ratio;
+      write(text, left, at, token(line.color));
+      before = { y: at, end: left + ctx.measureText(text).width };
     });
     for (const { line, time } of this.#data.events) {
       const x = Math.round(u.valToPos(time, 'x', true));
