@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code: a failure is the message")]
 
 mod access;
+mod alerts;
 mod clocks;
 mod crash;
 mod database;

@@ -9,7 +9,7 @@ use farol_shared::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Collector, batch, key, now_ms, resource},
+    harness::{Collector, batch, key, now_ms, resource, settings},
     live::Browser,
     records::{self, event},
 };
@@ -131,15 +131,24 @@ async fn the_room_of_a_service_tells_of_that_service() {
 
 /// A batch of a host whose memory is in use by a share.
 fn memory(seq: u64, share: f64) -> farol_shared::batch::Batch {
-    let mut told = batch("host:a", 1, seq, &[(now_ms(), 1000.0 * (1.0 - share), 1000.0)]);
-    let series = vec![key("system.linux.memory.available", "By", Kind::Gauge), key("system.memory.limit", "By", Kind::Gauge)];
+    let mut told = batch("host:a", 1, seq, &[(now_ms(), 1000.0 * share, 1000.0)]);
+    let series = vec![key("test.memory", "By", Kind::Gauge), key("system.memory.limit", "By", Kind::Gauge)];
     told.tables = wire::encode_tables(&Tables(vec![Table { resource: resource("host:a"), series }])).into();
     told
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_light_that_changes_is_an_alert_and_stands_in_the_list_of_the_day() {
-    let (collector, _dir) = Collector::fresh().await;
+async fn what_a_rule_finds_is_told_and_stands_in_the_list_of_the_day() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut settings = settings(dir.path());
+    let rule = json!({
+        "id": "memory", "name": "Memory", "warning": 0.8, "critical": 0.95,
+        "condition": {
+            "type": "series", "metric": "test.memory", "divided_by": { "metric": "system.memory.limit" }, "aggregate": "last", "window_s": 60,
+        },
+    });
+    settings.alerts.rules.push(serde_json::from_value(rule).unwrap());
+    let collector = Collector::start(settings).await;
     let token = collector.sign_in().await;
     collector.store(&memory(1, 0.1)).await;
     let mut browser = Browser::signed_in(&collector, "/ws/alerts").await;
@@ -148,8 +157,8 @@ async fn a_light_that_changes_is_an_alert_and_stands_in_the_list_of_the_day() {
     for (seq, share, severity) in [(2, 0.85, "warning"), (3, 0.99, "critical"), (4, 0.1, "resolved")] {
         collector.store(&memory(seq, share)).await;
         let alert = next_of(&mut browser, "Alert").await["payload"].clone();
-        assert_eq!((&alert["rule_id"], &alert["severity"]), (&json!("memory_high"), &json!(severity)), "{alert}");
-        assert_eq!((&alert["resource_name"], &alert["data"]["rule_name"]), (&json!("a"), &json!("Memory high: a")));
+        assert_eq!((&alert["rule_id"], &alert["severity"]), (&json!("memory"), &json!(severity)), "{alert}");
+        assert_eq!((&alert["resource_name"], &alert["data"]["rule_name"]), (&json!("a"), &json!("Memory: a")));
     }
     tell(&collector, 1, "shop", &[("SystemAlert", r#"{"rule_id":"own","severity":"critical"}"#)]).await;
     for path in ["/api/v1/dashboard/alerts", "/api/monitoring/alerts"] {
@@ -157,8 +166,8 @@ async fn a_light_that_changes_is_an_alert_and_stands_in_the_list_of_the_day() {
         let told = list["alerts"].as_array().unwrap().iter();
         let told: Vec<(&str, &str)> =
             told.map(|alert| (alert["rule_id"].as_str().unwrap(), alert["severity"].as_str().unwrap())).collect();
-        let lights = [("memory_high", "resolved"), ("memory_high", "critical"), ("memory_high", "warning")];
-        assert_eq!((told[0], &told[1..]), (("own", "critical"), &lights[..]), "{list}");
+        let found = [("memory", "resolved"), ("memory", "critical"), ("memory", "warning")];
+        assert_eq!((told[0], &told[1..]), (("own", "critical"), &found[..]), "{list}");
         assert!(list["to"].as_i64().unwrap() - list["from"].as_i64().unwrap() == 86_400_000);
     }
     collector.stop().await;
