@@ -181,6 +181,7 @@ pub fn backtest(store: &Store, asked: Asked<'_>) -> Result<BackTest, BackTestErr
     let known: HashMap<ResourceId, ResourceInfo> = store.resources().into_iter().map(|info| (info.id, info)).collect();
     let facts = in_question(&known, asked);
     let raw_from_ms = raw_from(store, asked.from_ms, asked.to_ms)?;
+    let is_exact = raw_from_ms <= asked.from_ms || needs_samples(asked.rule);
     let from_ms = if needs_samples(asked.rule) { asked.from_ms.max(raw_from_ms) } else { asked.from_ms };
     let from_ms = from_ms.div_euclid(STEP_MS) * STEP_MS;
     let to_ms = asked.to_ms.div_euclid(STEP_MS) * STEP_MS;
@@ -193,7 +194,7 @@ pub fn backtest(store: &Store, asked: Asked<'_>) -> Result<BackTest, BackTestErr
         let feed = Feed::new(store, reading, (oldest_ms, to_ms), raw_from_ms);
         tried.run(feed, asked, StorePast::new(store.clone()), (from_ms, raw_from_ms, to_ms))?;
     }
-    Ok(tried.told(asked.rule, &known, raw_from_ms <= from_ms))
+    Ok(tried.told(asked.rule, &known, is_exact))
 }
 
 /// Resources that the rule is about and that count.
@@ -283,7 +284,13 @@ impl Tried {
                 self.followed.entry(change.rule.id.clone()).or_default().take(&change);
             }
             if let Some(own) = self.followed.get_mut(TRIED).filter(|own| !own.open.is_empty()) {
-                self.engine.judgements(TRIED).for_each(|judged| own.peak(judged.subject, judged.value, comparison));
+                for judged in self.engine.judgements(TRIED) {
+                    own.peak(judged.subject, judged.value, comparison);
+                    // What fires is drawn whole, however short.
+                    if let Some(value) = judged.value.filter(|_| own.open.contains_key(judged.subject)) {
+                        self.lines.add(judged.subject, judged.unit, at_ms, value);
+                    }
+                }
             }
             let step_ms = if at_ms < raw_from_ms { MINUTE_MS } else { STEP_MS };
             if (at_ms - from_ms).rem_euclid(self.noted_every_ms) < step_ms {

@@ -95,7 +95,7 @@ impl Draft {
 
 /// Every built-in rule.
 pub fn all() -> impl Iterator<Item = Rule> {
-    [services(), machines(), checks(), outside(), brokers(), sentry_and_hosting()].into_iter().flatten()
+    [services(), machines(), disks(), mishaps(), checks(), outside(), brokers(), sentry_and_hosting()].into_iter().flatten()
 }
 
 fn services() -> Vec<Rule> {
@@ -119,12 +119,6 @@ fn services() -> Vec<Rule> {
 
 fn machines() -> Vec<Rule> {
     const BUSY: &str = "cpu.mode!=idle|iowait";
-    // Images that are mounted read only are full by nature.
-    const REAL: &str = "system.filesystem.type!=squashfs|erofs|iso9660|udf|cramfs";
-    const MOUNT: &str = "system.filesystem.mountpoint";
-    let used = ["system.filesystem.state=used", REAL];
-    let whole = ["system.filesystem.state=used|free"];
-    let silent = SilentCondition { resources: Scope { kind: Some(ResourceKind::Host), ..Scope::default() } };
     vec![
         series("host-cpu", "CPU of a host near its limit", &catalog::SYSTEM_CPU_TIME, &[BUSY], (Aggregate::Rate, 60))
             .by(&[])
@@ -161,6 +155,16 @@ fn machines() -> Vec<Rule> {
         .warning(0.80)
         .critical(0.95)
         .steady(120, 0.03, 120),
+    ]
+}
+
+fn disks() -> Vec<Rule> {
+    // Images that are mounted read only are full by nature.
+    const REAL: &str = "system.filesystem.type!=squashfs|erofs|iso9660|udf|cramfs";
+    const MOUNT: &str = "system.filesystem.mountpoint";
+    let used = ["system.filesystem.state=used", REAL];
+    let whole = ["system.filesystem.state=used|free"];
+    vec![
         series("disk-space", "Disk nearly full", &catalog::SYSTEM_FILESYSTEM_USAGE, &used, (Aggregate::Last, 300))
             .by(&[MOUNT, "system.device"])
             .over(&catalog::SYSTEM_FILESYSTEM_USAGE, &whole)
@@ -174,6 +178,12 @@ fn machines() -> Vec<Rule> {
             .warning(86_400.0)
             .critical(14_400.0)
             .steady(1_800, 7_200.0, 600),
+    ]
+}
+
+fn mishaps() -> Vec<Rule> {
+    let silent = SilentCondition { resources: Scope { kind: Some(ResourceKind::Host), ..Scope::default() } };
+    vec![
         series(
             "host-oom",
             "Kernel killed a process of a host for want of memory",

@@ -11,7 +11,7 @@
 //! (see [`super::window`]); what was not heard of for an hour beyond its window is forgotten.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -95,6 +95,8 @@ pub struct Engine {
     listening_ms: i64,
     /// Alerts whose rule is no more.
     ending: Vec<Change>,
+    /// Rules that alone take records in, while their windows are filled: the others have counted them.
+    filling: Option<HashSet<String>>,
     subjects: usize,
     left_out: u64,
     samples: Vec<f64>,
@@ -121,6 +123,7 @@ impl Engine {
             swept_ms: i64::MIN,
             listening_ms: i64::MIN,
             ending: Vec::new(),
+            filling: None,
             subjects: 0,
             left_out: 0,
             samples: Vec::new(),
@@ -236,6 +239,14 @@ impl Engine {
         self.is_muted = false;
         self.presence = Presence::Heard;
         self.listening_ms = at_ms;
+        for case in self.watches.iter_mut().flat_map(|watch| &mut watch.cases) {
+            case.state.listen(at_ms, case.told > Level::Ok);
+        }
+    }
+
+    /// Only these rules take records in; all again with `None`.
+    pub(super) fn fill_only(&mut self, rules: Option<HashSet<String>>) {
+        self.filling = rules;
     }
 
     /// Rules are not judged before a moment of their own.

@@ -75,6 +75,8 @@ pub struct Reading {
     pub logs: Option<LogLevel>,
     /// Of which resources records are read; all when there is none.
     pub record_resources: Vec<ResourceId>,
+    /// From when on records are read, in ms since the epoch.
+    pub records_from_ms: i64,
 }
 
 /// One thing that happened.
@@ -176,7 +178,10 @@ impl<'a> Feed<'a> {
                 }
             }
         }
-        self.read_records((from_ms, to_ms), &mut all)?;
+        let records_from_ms = from_ms.max(self.reading.records_from_ms);
+        if records_from_ms < to_ms {
+            self.read_records((records_from_ms, to_ms), &mut all)?;
+        }
         // Stable, and of one series in the order of time already: what came at one moment counts in the order of the series.
         all.sort_by_key(|(time_ms, happened)| match happened {
             Happened::Sample { series, .. } => (*time_ms, self.series[*series as usize].0),
@@ -292,7 +297,7 @@ impl<'a> Feed<'a> {
 #[must_use]
 pub fn needs(rule: &Rule, resources: &[ResourceId], from_ms: i64) -> Reading {
     let from_ms = from_ms - rule.window_ms() - PREDECESSOR_MS_MAX.max(DIVISOR_HOLDS_MS);
-    let mut reading = Reading { record_resources: resources.to_vec(), ..Reading::default() };
+    let mut reading = Reading { record_resources: resources.to_vec(), records_from_ms: from_ms, ..Reading::default() };
     match &rule.condition {
         Condition::Series(series) => {
             let wanted = |metric: &str, tests: &[String], aggregate: Aggregate| Wanted {
@@ -364,18 +369,21 @@ pub fn fill(engine: &mut Engine, store: &Store, rules: &[Arc<Rule>]) -> Result<u
     let Some(until_ms) = engine.judged_ms() else { return Ok(0) };
     let reads: Vec<(&Rule, i64)> = rules.iter().filter(|rule| rule.enabled).map(|rule| (&**rule, 0)).collect();
     let reading = together(&reads, until_ms);
-    let from_ms = reading.series.iter().map(|wanted| wanted.from_ms).min().unwrap_or(until_ms - LOOKBACK_MS_MAX);
-    let mut feed = Feed::new(store, reading, (from_ms.max(until_ms - LOOKBACK_MS_MAX), until_ms), i64::MIN);
-    feed.feed(engine, until_ms)?;
-    Ok(feed.read())
+    let from_ms = oldest_ms(&reading).max(until_ms - LOOKBACK_MS_MAX);
+    engine.fill_only(Some(rules.iter().map(|rule| rule.id.clone()).collect()));
+    let mut feed = Feed::new(store, reading, (from_ms, until_ms), i64::MIN);
+    let fed = feed.feed(engine, until_ms);
+    engine.fill_only(None);
+    fed.map(|()| feed.read())
+}
+
+/// From when on something is read, in ms since the epoch.
+fn oldest_ms(reading: &Reading) -> i64 {
+    reading.series.iter().map(|wanted| wanted.from_ms).min().unwrap_or(i64::MAX).min(reading.records_from_ms)
 }
 
 fn play(engine: &mut Engine, store: &Store, reading: Reading, (judged_from_ms, until_ms): (i64, i64)) -> Result<u64, QueryError> {
-    let oldest_ms = reading.series.iter().map(|wanted| wanted.from_ms).min();
-    let has_records = reading.events.is_some() || reading.logs.is_some();
-    let from_ms =
-        oldest_ms.unwrap_or(judged_from_ms).min(if has_records { judged_from_ms - LOOKBACK_MS_MAX / 6 } else { i64::MAX });
-    let from_ms = from_ms.max(until_ms - LOOKBACK_MS_MAX);
+    let from_ms = oldest_ms(&reading).min(judged_from_ms).max(until_ms - LOOKBACK_MS_MAX);
     let mut feed = Feed::new(store, reading, (from_ms, until_ms), i64::MIN);
     let mut at_ms = judged_from_ms.max(from_ms).min(until_ms).div_euclid(STEP_MS) * STEP_MS;
     while at_ms <= until_ms {
@@ -395,9 +403,12 @@ fn steadiness_ms(rule: &Rule) -> i64 {
 /// What several rules need, each series once.
 fn together(rules: &[(&Rule, i64)], until_ms: i64) -> Reading {
     let mut series: BTreeMap<String, Wanted> = BTreeMap::new();
-    let mut reading = Reading::default();
+    let mut reading = Reading { records_from_ms: until_ms, ..Reading::default() };
     for (rule, steady_ms) in rules {
         let own = needs(rule, &[], until_ms - steady_ms);
+        if own.events.is_some() || own.logs.is_some() {
+            reading.records_from_ms = reading.records_from_ms.min(own.records_from_ms);
+        }
         for wanted in own.series {
             let from_ms = wanted.from_ms.max(until_ms - LOOKBACK_MS_MAX);
             // A day of every second for a line through an hour's means would be read for nothing.

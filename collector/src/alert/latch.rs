@@ -160,6 +160,14 @@ impl State {
         }
     }
 
+    /// The past was played, and now it is listened: what is missing is missed from here on, unless it was told before.
+    pub fn listen(&mut self, at_ms: i64, is_told: bool) {
+        self.valued_ms = self.valued_ms.max(Some(at_ms));
+        if !is_told {
+            self.missing_ms = None;
+        }
+    }
+
     /// One tick: takes the value in, if there is one.
     pub fn step(&mut self, at_ms: i64, value: Option<f64>, bounds: &Bounds) -> Verdict {
         let value = value.filter(|value| !value.is_nan());

@@ -302,7 +302,7 @@ fn fold<'a>(parts: impl Iterator<Item = &'a Part>, aggregate: Aggregate, kind: K
 impl Samples {
     /// Keeps every `stride`th; when there are too many, every second of them stays and the stride doubles.
     fn put(&mut self, value: f64) {
-        if self.seen % self.stride == 0 {
+        if self.seen.is_multiple_of(self.stride) {
             if self.values.len() == SAMPLES_MAX {
                 let mut index = 0;
                 self.values.retain(|_| {
@@ -311,7 +311,7 @@ impl Samples {
                 });
                 self.stride *= 2;
             }
-            if self.seen % self.stride == 0 {
+            if self.seen.is_multiple_of(self.stride) {
                 self.values.push(value);
             }
         }

@@ -120,6 +120,7 @@ async fn a_rule_is_tried_on_what_history_holds_of_what_the_caller_sees() {
         "{told}"
     );
     assert_eq!((&told["firings"][0]["level"], &told["firings"][0]["peak"]), (&json!("warning"), &json!(100.0)), "{told}");
+    assert_eq!(told["line"]["points"].as_array().unwrap().iter().filter(|point| point[1] == 100.0).count(), 1, "{told}");
     let bound = person(&collector, &root, "ana", "viewer", Some("acme")).await;
     let tried = send(&collector, &bound, "POST", "/api/v1/rules/back-test", &json!({ "rule": rule("Try") })).await;
     assert_eq!((tried.status, &tried.json()["subjects"]), (200, &json!(0)));

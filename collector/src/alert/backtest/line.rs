@@ -9,6 +9,9 @@ use crate::alert::{Subject, rule::Comparison};
 /// Most subjects whose line is kept, those that are seen first: a line is 8 KiB.
 const SUBJECTS_MAX: usize = 500;
 
+/// Resource, unit and points.
+pub(super) type Furthest = (ResourceId, String, Vec<(i64, f64)>);
+
 /// The lines of some subjects.
 #[derive(Debug)]
 pub(super) struct Lines {
@@ -57,7 +60,7 @@ impl Lines {
     }
 
     /// Resource, unit and points of the subject that went furthest; of several the first.
-    pub(super) fn furthest(self) -> Option<(ResourceId, String, Vec<(i64, f64)>)> {
+    pub(super) fn furthest(self) -> Option<Furthest> {
         let is_above = self.comparison == Comparison::Above;
         let best = self.lines.into_iter().min_by(|(one, a), (other, b)| {
             let order = if is_above { b.furthest.total_cmp(&a.furthest) } else { a.furthest.total_cmp(&b.furthest) };

@@ -35,8 +35,11 @@ fn every_built_in_rule_is_valid_steady_and_about_a_metric_that_there_is() {
     assert!((15..50).contains(&ids.len()), "few rules: {}", ids.len());
 }
 
+/// A series, and its value by the second.
+type Told = (SeriesKey, fn(f64) -> f64);
+
 /// Series of one resource with the value of each at a second of a normal day.
-fn normal() -> Vec<(SeriesKey, fn(f64) -> f64)> {
+fn normal() -> Vec<Told> {
     let mount = |state| {
         [
             ("system.filesystem.mountpoint", "/"),
@@ -154,7 +157,7 @@ const WRONG: &[Wrong] = &[
 fn told(rules: Vec<Rule>, wrong: Option<&Wrong>) -> (Vec<String>, Vec<(String, Level)>) {
     let normal = normal();
     let mut host = Host::new(rules, normal.iter().map(|(key, _)| key.clone()).collect());
-    let mut values = |host: &mut Host, t: f64, wrong: Option<(&Wrong, f64)>| {
+    let values = |host: &mut Host, t: f64, wrong: Option<(&Wrong, f64)>| {
         let mut broken = wrong;
         let row: Vec<f64> = normal
             .iter()

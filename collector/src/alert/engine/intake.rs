@@ -14,6 +14,9 @@ use crate::{
     service,
 };
 
+/// How long after a start services are told again at the latest, in milliseconds: their agents come back, and a minute is added up.
+const SETTLES_MS: i64 = 120_000;
+
 /// Which columns of a table feed which windows.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -162,6 +165,9 @@ impl Engine {
         };
         let facts: &ResourceFacts = &known.facts;
         for watch in &mut self.watches {
+            if self.filling.as_ref().is_some_and(|ids| !ids.contains(&watch.rule.id)) {
+                continue;
+            }
             if !is_meant(&watch.judged) || !watch.is_about_record(facts, tenant) {
                 continue;
             }
@@ -178,11 +184,12 @@ impl Engine {
         let Some(known) = self.resources.get(&resource) else { return true };
         let is_recorded = self.presence == super::Presence::Recorded;
         let heard_ms = if is_recorded { known.facts.last_seen_ms.max(known.heard_ms).min(at_ms) } else { known.heard_ms };
-        // What services add up to is told by the collector itself, which is always there.
-        let agent_ms = if &*known.facts.agent == service::AGENT {
-            at_ms
-        } else {
-            self.agents.get(&known.facts.agent).copied().unwrap_or(i64::MIN).min(at_ms)
+        // What services add up to is told by the collector itself, which was there when anybody was heard, and after a start needs a
+        // while to have something to tell.
+        let (heard_ms, agent_ms) = match (&*known.facts.agent == service::AGENT, is_recorded) {
+            (true, true) => (heard_ms, self.agents.values().max().copied().unwrap_or(i64::MIN).min(at_ms)),
+            (true, false) => (heard_ms.max(self.listening_ms.saturating_add(SETTLES_MS)), at_ms),
+            (false, _) => (heard_ms, self.agents.get(&known.facts.agent).copied().unwrap_or(i64::MIN).min(at_ms)),
         };
         agent_ms.saturating_sub(heard_ms) > known.facts.silent_after_ms()
     }

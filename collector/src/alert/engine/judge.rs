@@ -32,6 +32,10 @@ impl Engine {
         changes.iter_mut().for_each(|change| change.at_ms = at_ms);
         let mut watches = std::mem::take(&mut self.watches);
         for watch in watches.iter_mut().filter(|watch| watch.wakes_ms <= at_ms) {
+            if self.is_muted && watch.is_about_absence() {
+                // While the collector was away nobody could be heard: who is missed is seen from now on.
+                continue;
+            }
             let mut cases = std::mem::take(&mut watch.cases);
             for case in &mut cases {
                 let verdict = match self.outcome(watch, case, at_ms, past) {
@@ -60,6 +64,7 @@ impl Engine {
             Judged::Series(measure) => {
                 let values = (&self.windows.slots[..], &self.windows.values[..]);
                 let value = measure.value(at_ms, (&case.members, &case.divisors), values, &mut self.samples);
+                let value = self.since_listening(measure, case, value, at_ms);
                 let value = value.and_then(|value| compared(measure, case, value, at_ms, past));
                 // What is there has not ended, and where nothing is wrong nothing ends.
                 let is_absence = measure.condition.aggregate == Aggregate::Absent || watch.bounds.no_data_ms.is_some();
@@ -77,6 +82,13 @@ impl Engine {
             }
             Judged::Silent => self.silence(case, at_ms),
         }
+    }
+
+    /// Absence that is not told yet counts from when we began to listen.
+    fn since_listening(&self, measure: &Measure, case: &Case, value: Option<f64>, at_ms: i64) -> Option<f64> {
+        let is_new = measure.condition.aggregate == Aggregate::Absent && case.told == Level::Ok && self.listening_ms > i64::MIN;
+        let listened_s = || seconds(at_ms.saturating_sub(self.listening_ms).max(0));
+        value.map(|value| if is_new { value.min(listened_s()) } else { value })
     }
 
     fn silence(&self, case: &Case, at_ms: i64) -> Outcome {

@@ -343,3 +343,29 @@ fn what_is_pending_and_firing_is_told_and_counted_by_tenant() {
     let grave = standing.pending.iter().find(|pending| pending.subject.resource == 2).unwrap();
     assert_eq!((grave.level, grave.due_ms, grave.value), (Level::Critical, START_MS + 60_000, Some(99.0)));
 }
+
+#[test]
+fn the_time_in_which_nobody_listened_is_nobodys_silence() {
+    let silent: Rule = serde_json::from_str(r#"{"id":"silent","name":"S","critical":60,"condition":{"type":"silent"}}"#).unwrap();
+    let absent = Rule { id: "absent".to_owned(), warning: Some(30.0), critical: None, ..rule("load", Aggregate::Absent, 60) };
+    let missing = Rule { id: "missing".to_owned(), no_data_s: Some(30), ..rule("load", Aggregate::Last, 10) };
+    let mut engine = Engine::new(&[silent, absent, missing].map(Arc::new));
+    engine.know(host(1, "a"));
+    // Ten minutes without a collector: its past is played again, then agents need ten seconds to come back.
+    engine.mute();
+    engine.sample(1, 1, &Arc::new(key("load", &[])), START_MS, 1.0);
+    for second in 0..=600 {
+        assert_eq!(engine.judge(START_MS + second * 1_000, &mut NoPast), []);
+    }
+    engine.unmute(START_MS + 600_000);
+    let mut changes = Vec::new();
+    for second in 601..=700 {
+        let time_ms = START_MS + second * 1_000;
+        if second > 610 {
+            let tables = [table(1, 1, vec![key("load", &[])])];
+            engine.take(&frame("a", time_ms - 500, &tables, vec![vec![1.0]]), arrival(time_ms));
+        }
+        changes.extend(engine.tick(time_ms + 2_000, &mut NoPast));
+    }
+    assert_eq!(words(&changes), []);
+}

@@ -13,7 +13,7 @@ use crate::alert::{
     latch::{Bounds, State},
     measure::{Measure, unit_of},
     past::Remembered,
-    rule::{Condition, EventCondition, LogCondition},
+    rule::{Aggregate, Condition, EventCondition, LogCondition},
     select::{ResourceFacts, is_in_scope},
     window::Count,
 };
@@ -107,6 +107,15 @@ impl Watch {
     pub(super) fn is_about_record(&self, facts: &ResourceFacts, tenant: Option<&str>) -> bool {
         let is_own = |wanted: &str| tenant.or(facts.tenant.as_deref()) == Some(wanted);
         self.rule.tenant.as_deref().is_none_or(is_own) && is_in_scope(facts, self.rule.condition.scope())
+    }
+
+    /// Whether it tells that something is missing.
+    pub(super) fn is_about_absence(&self) -> bool {
+        match &self.judged {
+            Judged::Silent => true,
+            Judged::Series(measure) => measure.condition.aggregate == Aggregate::Absent,
+            Judged::Events(_) | Judged::Logs(_) => false,
+        }
     }
 
     /// The unit of a subject of which no series was seen yet.
