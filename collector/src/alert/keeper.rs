@@ -87,7 +87,8 @@ impl std::fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Reads everything that is open. Blocks.
+    /// Reads everything that is open. Blocks: never to be called by a task of the runtime. The keeper holds the accounts' thread until it is
+    /// dropped.
     ///
     /// # Errors
     /// [`StateError`] when it cannot be read.

@@ -97,6 +97,13 @@ impl Incidents {
         let heard = now.heard.get(&recipient.id).cloned();
         let listener = listener(recipient, heard.as_ref(), recipients);
         let hearing = self.hearing(now, recipient, listener, recipients);
+        if let Some(heard) = now.heard.get_mut(&recipient.id) {
+            // Told to be critical once, it waits for somebody only as long as it is.
+            heard.critical_ms = match hearing.level {
+                Level::Critical if heard.level == Level::Critical => heard.critical_ms.or(Some(now_ms)),
+                _ => None,
+            };
+        }
         if hearing.told.is_empty() || !recipient.is_enabled {
             return;
         }

@@ -197,7 +197,7 @@ pub struct Heard {
     pub news: u64,
     /// How grave it was told to be at worst.
     pub level: Level,
-    /// When it was first told to be critical, in ms since the epoch.
+    /// Since when it is critical and was told to be, in ms since the epoch.
     pub critical_ms: Option<i64>,
     /// Whether its second channel was told because nobody acknowledged.
     pub is_escalated: bool,

@@ -204,7 +204,7 @@ fn incidents_that_become_one_are_one_on_disk() {
     disk.turn(&silent(), 12, Level::Ok, Level::Critical);
     assert_eq!(disk.db().incidents(9, &IncidentFilter::default()).unwrap().len(), 2);
     let told = disk.turn(&silent(), 1, Level::Ok, Level::Critical);
-    assert!(told.iter().any(|told| *told == Told::Merged { from: 2, into: 1 }), "{told:?}");
+    assert!(told.contains(&Told::Merged { from: 2, into: 1 }), "{told:?}");
     let rows = disk.db().incidents(9, &IncidentFilter::default()).unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [1]);
     let fired = disk.db().incident_lines(1).unwrap().iter().filter(|line| line.kind == "fired").count();

@@ -282,10 +282,10 @@ impl IncidentEntry {
             acknowledged: incident.acknowledged.as_ref().map(Into::into),
             silenced: incident.is_silenced,
         };
-        if view.sees(incident.tenant.as_deref()) { whole } else { whole.as_of(own) }
+        if view.sees(incident.tenant.as_deref()) { whole } else { whole.narrowed_to(own) }
     }
 
-    fn as_of(self, own: &[Kept]) -> Self {
+    fn narrowed_to(self, own: &[Kept]) -> Self {
         let firing: Vec<&Kept> = own.iter().filter(|alert| alert.is_firing()).collect();
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let first = own.iter().min_by_key(|alert| (alert.onset_ms, alert.id));

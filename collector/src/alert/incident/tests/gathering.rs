@@ -211,3 +211,12 @@ fn with_attribute((n, change): (usize, Change)) -> Change {
     let attributes = vec![("n".to_owned(), n.to_string())].into();
     Change { subject: Subject { attributes, ..change.subject }, ..change }
 }
+
+#[test]
+fn many_alerts_at_once_that_have_nothing_in_common_are_as_many_incidents() {
+    let mut world = World::new(Vec::new());
+    let all: Vec<Change> =
+        (1_000..4_000).map(|resource| change(&rule("cpu"), resource, Level::Ok, Level::Warning, world.now_ms)).collect();
+    world.step(&all, &[]);
+    assert_eq!(world.incidents.incidents().len(), 3_000);
+}

@@ -195,3 +195,17 @@ fn a_rule_whose_channels_are_all_gone_is_heard_by_those_whose_level_fits() {
     world.turn(&named, 1, Level::Ok, Level::Warning);
     assert_eq!(world.pass(10), ["mail opened 1"]);
 }
+
+#[test]
+fn what_is_critical_again_waits_anew_for_somebody() {
+    let first = Recipient { escalate_to: Some("boss".to_owned()), ..recipient("mail") };
+    let named = Rule { channels: vec!["mail".to_owned()], ..rule("cpu") };
+    let mut world = World::new(vec![first, recipient("boss")]);
+    world.turn(&named, 1, Level::Ok, Level::Critical);
+    assert_eq!(world.pass(600), ["mail opened 1"]);
+    world.turn(&named, 1, Level::Critical, Level::Warning);
+    assert_eq!(world.pass(600), [] as [&str; 0]);
+    world.turn(&named, 1, Level::Warning, Level::Critical);
+    assert_eq!(world.pass(899), [] as [&str; 0]);
+    assert_eq!(world.pass(1), ["boss escalated 1"]);
+}
