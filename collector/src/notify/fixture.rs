@@ -1,6 +1,6 @@
 //! Notices and channels for tests of what is rendered.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Cause, CauseKind, Notice, NoticedAlert, Reason,
@@ -91,7 +91,7 @@ pub(super) fn house() -> House {
 }
 
 pub(super) fn channel(kind: &str, settings: Value) -> Result<Channel, Vec<Fault>> {
-    let settings: Map<String, Value> = settings.as_object().cloned().unwrap();
+    let Value::Object(settings) = settings else { panic!("settings are an object") };
     let whole = json!({ "name": "ops", "kind": kind, "settings": settings });
     let written: Written = serde_json::from_value(whole).unwrap();
     Channel::check(written, Origin::Own)

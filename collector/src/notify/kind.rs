@@ -11,6 +11,9 @@ use super::{
     slack, teams, telegram, webhook, whatsapp,
 };
 
+/// Makes a channel's way to tell of its settings, or says everything that is wrong with them.
+pub type Read = fn(Value) -> Result<Arc<dyn Medium>, Vec<Fault>>;
+
 /// A sort of channel.
 #[derive(Debug)]
 pub struct Kind {
@@ -21,7 +24,7 @@ pub struct Kind {
     /// Shortest time between two messages: what the other side takes without refusing.
     pub pace: Duration,
     /// Makes one of its settings.
-    pub read: fn(Value) -> Result<Arc<dyn Medium>, Vec<Fault>>,
+    pub read: Read,
 }
 
 /// Every kind: one line and one file each.

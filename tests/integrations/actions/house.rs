@@ -15,13 +15,14 @@ use axum::{
     http::{HeaderMap, Request},
 };
 use farol_collector::{
-    access::{Access, Role, proxy::ClientAddress},
+    access::{Access, Role, proxy::ClientAddress, seal::Seal},
     act::{Act, ActInstance, Bounds},
     api::{self, App, Parts},
     config::AccessSettings,
     export::Exports,
     ingest::Ingest,
     live::Live,
+    notify::Channels,
     pull::Pull,
     push::{Push, feed},
     redis_link::{Config, Target},
@@ -99,7 +100,10 @@ impl House {
         let (shown, _) = mpsc::channel(feed::QUEUE_MAX);
         let ingest = Ingest::new(store.clone(), push.clone(), Arc::clone(&told), shown);
         let pull = Pull::new(&[], &store, START);
+        let seal = Seal::load(None, folder.path()).unwrap();
+        let channels = Channels::open(state.clone(), seal, Vec::new(), None).await.unwrap();
         let parts = Parts {
+            channels,
             store,
             live,
             services: Services::default(),

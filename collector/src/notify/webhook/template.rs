@@ -14,8 +14,11 @@ const TEMPLATE_BYTES_MAX: usize = 16 << 10;
 /// Most fields in one template.
 const FIELDS_MAX: usize = 200;
 
-/// Every field there is, and what it is filled with.
-const FIELDS: &[(&str, fn(&Telling<'_>) -> String)] = &[
+/// What a field is filled with.
+type Fill = fn(&Telling<'_>) -> String;
+
+/// Every field there is.
+const FIELDS: &[(&str, Fill)] = &[
     ("key", |told| told.house.message_key(told.notice)),
     ("incident", |told| told.notice.incident.to_string()),
     ("incident_key", |told| told.house.incident_key(told.notice)),
