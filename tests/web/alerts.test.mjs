@@ -116,7 +116,7 @@ test('a rule made in the page fires, is acknowledged and silenced, and is over w
   await row.waitFor(PATIENT);
   // The frame of the page counts it as well.
   await page.locator('aside .badge', { hasText: /^\d+/ }).first().waitFor();
-  await row.getByRole('button', { pressed: false }).or(row.locator('.al-t')).first().click();
+  await row.locator('.al-t').click();
   const detail = page.locator('[data-incident]');
   await detail.getByRole('heading', { level: 2, name: /Has processors/ }).waitFor();
   await detail.locator('canvas').first().waitFor();

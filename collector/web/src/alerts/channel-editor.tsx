@@ -340,6 +340,12 @@ export function ChannelEditor({ channel }: { channel: Channel | null }) {
               <span class="grow">{m.fileLocked}</span>
             </p>
           )}
+          {channel?.broken != null && (
+            <p class="note crit">
+              <Icon name="crit" size={15} />
+              <span class="grow">{channel.broken}</span>
+            </p>
+          )}
           <fieldset class="group" disabled={lock !== undefined}>
             <legend class="sr">{m.channel}</legend>
             <Fields form={form} set={take} change={change} faults={faults} channel={channel} />

@@ -131,6 +131,8 @@ export interface ChannelForm {
   escalateTo: string;
   /** Minutes. */
   escalateAfter: string;
+  /** Where its readers are, in minutes ahead of UTC. */
+  offset: number | null;
   settings: Record<string, string>;
   /** Secrets that the collector has. */
   kept: ReadonlySet<string>;
@@ -155,6 +157,7 @@ export function emptyChannel(kind: ChannelKind = 'email'): ChannelForm {
     fallback: '',
     escalateTo: '',
     escalateAfter: ESCALATE_MIN,
+    offset: -new Date().getTimezoneOffset(),
     settings: startSettings(kind),
     kept: new Set(),
   };
@@ -189,7 +192,8 @@ export function channelForm(channel: Channel): ChannelForm {
     quiet: quiet ?? start.quiet,
     fallback: channel.fallback ?? '',
     escalateTo: channel.escalate_to ?? '',
-    escalateAfter: channel.escalate_after_s === null ? ESCALATE_MIN : String(channel.escalate_after_s / 60),
+    escalateAfter: channel.escalate_after_s == null ? ESCALATE_MIN : String(channel.escalate_after_s / 60),
+    offset: channel.offset_min ?? null,
     settings: Object.fromEntries(FIELDS[channel.kind].map(({ name }) => [name, text(settings[name])])),
     kept: new Set(Object.keys(settings).filter((name) => isSet(settings[name]))),
   };
@@ -268,7 +272,8 @@ export function channelOrder(form: ChannelForm, id?: string): ChannelOrder {
     quiet: form.isQuiet ? form.quiet : null,
     fallback: form.fallback === '' ? null : form.fallback,
     escalate_to: escalates ? form.escalateTo : null,
-    escalate_after_s: escalates ? Math.round(Number(form.escalateAfter.replace(',', '.')) * 60) : null,
+    ...(escalates ? { escalate_after_s: Math.round(Number(form.escalateAfter.replace(',', '.')) * 60) } : {}),
+    offset_min: form.offset,
     settings,
   };
 }

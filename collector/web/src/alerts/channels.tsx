@@ -25,6 +25,13 @@ const ASK_EVERY_MS = 10_000;
 function Last({ channel }: { channel: Channel }) {
   const m = r.value;
   const { last, waiting, enabled } = channel;
+  if (channel.broken != null) {
+    return (
+      <span class="badge crit" title={channel.broken}>
+        {m.isBroken}
+      </span>
+    );
+  }
   if (!enabled) return <span class="badge unk">{m.isOff}</span>;
   return (
     <span class="al-last">

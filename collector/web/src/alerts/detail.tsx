@@ -193,6 +193,7 @@ function Timeline({ answer }: { answer: Answer<IncidentDetail> }) {
   if (data === null) {
     return failure === null ? <Skeleton height={120} /> : <Failed text={failure} onRetry={answer.retry} />;
   }
+  const names = new Map(data.deliveries.map(({ channel, channel_name: name }) => [channel, name ?? channel]));
   const lines = [...data.lines].sort((x, z) => z.time - x.time);
   return (
     <>
@@ -205,7 +206,7 @@ function Timeline({ answer }: { answer: Answer<IncidentDetail> }) {
               <time class="tn" dateTime={new Date(line.time).toISOString()} title={stamp(line.time)}>
                 {hhmmss(line.time)}
               </time>
-              <span class="anywhere">{lineText(line, data.alerts)}</span>
+              <span class="anywhere">{lineText(line, data.alerts, names)}</span>
             </li>
           ))}
         </ol>

@@ -162,6 +162,7 @@ describe('silences', () => {
   it('hold what all their words fit, and nothing without words', () => {
     expect(matches(alertSample(), ['rule=memory-*', 'level=warning'])).toBe(true);
     expect(matches(alertSample(), ['rule=memory-*', 'level=critical'])).toBe(false);
+    expect(matches(alertSample(), ['resource=a', 'resource=web-*'])).toBe(true);
     expect(matches(alertSample(), [])).toBe(false);
   });
 

@@ -9,7 +9,7 @@ import { openAlerts } from './source';
 import { a } from './words';
 
 /** The collector takes no more. */
-const MATCHERS_MAX = 8;
+const MATCHERS_MAX = 16;
 const VALUE_MAX = 128;
 
 export function keyWord(key: MatcherKey): string {

@@ -1,4 +1,4 @@
-// What a silence is about: words `key=pattern`, all of which must fit; `*` stands for anything.
+// What a silence is about: words `key=pattern`, one of each key that there is; `*` stands for anything.
 
 import type { Alert } from '../api/alerts';
 import { fleet } from '../live/fleet';
@@ -47,14 +47,16 @@ function valueOf(alert: Alert, key: MatcherKey): string {
   return values[key]();
 }
 
-/** Whether all of the words fit an alert. None fits nothing: a silence of everything has to be meant. */
+/** Whether the words fit an alert: those of one key are alternatives, those of several keys must all fit. None fits nothing. */
 export function matches(alert: Alert, matchers: readonly string[]): boolean {
-  if (matchers.length === 0) return false;
-  return matchers.every((word) => {
+  const byKey = new Map<string, boolean>();
+  for (const word of matchers) {
     const cut = word.indexOf('=');
     const key = word.slice(0, cut);
-    return cut > 0 && isMatcherKey(key) && fitsPattern(valueOf(alert, key), word.slice(cut + 1));
-  });
+    const isFit = isMatcherKey(key) && fitsPattern(valueOf(alert, key), word.slice(cut + 1));
+    byKey.set(key, isFit || byKey.get(key) === true);
+  }
+  return byKey.size > 0 && [...byKey.values()].every(Boolean);
 }
 
 const VALUES_MAX = 200;

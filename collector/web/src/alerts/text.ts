@@ -100,7 +100,7 @@ export function deliveryWord(state: Delivery['state']): string {
 }
 
 /** A line of the incident's timeline. */
-export function lineText(line: IncidentLine, rows: readonly Alert[]): string {
+export function lineText(line: IncidentLine, rows: readonly Alert[], names: ReadonlyMap<string, string>): string {
   const m = a.value;
   const alert = rows.find(({ id }) => id === line.alert);
   const name = line.name ?? alert?.name ?? '';
@@ -108,14 +108,15 @@ export function lineText(line: IncidentLine, rows: readonly Alert[]): string {
   const what = [name, where].filter((part) => part !== '').join(', ');
   const unit = alertUnit(line.unit ?? alert?.unit ?? '', line.metric ?? alert?.metric ?? '');
   const figure = typeof line.value === 'number' ? amount(line.value, unit) : '';
-  const whom = line.channel_name ?? line.channel ?? '';
+  const known = line.channel == null ? undefined : names.get(line.channel);
+  const whom = line.channel_name ?? known ?? line.channel ?? '';
   const texts: Record<string, () => string> = {
     pending: () => m.linePending(what, figure),
     fired: () => m.lineFired(what, figure),
     worse: () => m.lineWorse(what, figure),
     better: () => m.lineBetter(what, figure),
     resolved: () => m.lineResolved(what),
-    told: () => m.lineTold(whom),
+    told: () => (line.reason == null ? m.lineTold(whom) : `${m.lineTold(whom)} (${reasonWord(line.reason)})`),
     reminded: () => m.lineReminded(whom),
     escalated: () => m.lineEscalated(whom),
     delivered: () => m.lineDelivered(whom),

@@ -38,6 +38,8 @@ export interface Alert {
   peak: number | null;
   incident: number;
   silenced: boolean;
+  /** It follows from another alert of its incident and is not told by itself. */
+  held?: boolean;
   acknowledged: Acknowledged | null;
   message: string | null;
   runbook: string | null;
@@ -297,13 +299,17 @@ export interface Channel {
   quiet: QuietHours | null;
   fallback: string | null;
   escalate_to: string | null;
-  escalate_after_s: number | null;
+  escalate_after_s?: number | null;
+  /** Minutes that its readers' clocks are ahead of UTC, when it says so itself. */
+  offset_min?: number | null;
   settings: Record<string, Setting>;
+  /** Why it cannot be used, when it cannot. */
+  broken?: string | null;
   last: { state: DeliveryState; at: number; detail: string } | null;
   waiting: number;
 }
 
-export type ChannelOrder = Omit<Channel, 'id' | 'origin' | 'last' | 'waiting'> & { id?: string };
+export type ChannelOrder = Omit<Channel, 'id' | 'origin' | 'broken' | 'last' | 'waiting'> & { id?: string };
 
 export interface Tried {
   delivered: boolean;

@@ -161,7 +161,7 @@ export const enAlerts: Words<typeof ptAlerts> = {
   reasonHint: 'Whoever sees the silence tomorrow will know why.',
   matcherKey: 'Filter by',
   matcherValue: 'Value of the filter',
-  matcherHint: 'All filters must fit; * stands for anything.',
+  matcherHint: 'Of one kind one is enough; different kinds must all fit. * stands for anything.',
   addMatcher: 'Filter',
   dropMatcher: (word) => `Remove ${word}`,
   keyRule: 'rule',

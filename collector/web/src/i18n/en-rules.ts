@@ -188,6 +188,7 @@ export const enRules: Words<typeof ptRules> = {
   chooseChannel: 'No channel chosen',
   chooseChannelText: 'Choose one of the list to see its settings and deliveries.',
   neverUsed: 'nothing told yet',
+  isBroken: 'Broken',
   countWaiting: (n, count) => `${n} ${plural(count, 'notice waiting', 'notices waiting')}`,
   fromLevel: (level) => `from ${level.toLowerCase()}`,
   kindEmail: 'E-mail',

@@ -169,7 +169,7 @@ export const ptAlerts = {
   reasonHint: 'Quem vir o silêncio amanhã saberá por quê.',
   matcherKey: 'Filtrar por',
   matcherValue: 'Valor do filtro',
-  matcherHint: 'Todos os filtros têm de caber; * vale por qualquer coisa.',
+  matcherHint: 'Cabe um de cada tipo; tipos diferentes têm de caber todos. * vale por qualquer coisa.',
   addMatcher: 'Filtro',
   dropMatcher: (word: string) => `Retirar ${word}`,
   keyRule: 'regra',

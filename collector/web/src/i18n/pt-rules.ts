@@ -192,6 +192,7 @@ export const ptRules = {
   chooseChannel: 'Nenhum canal escolhido',
   chooseChannelText: 'Escolha um na lista para ver as configurações e as entregas.',
   neverUsed: 'ainda sem aviso',
+  isBroken: 'Não funciona',
   countWaiting: (n: string, count: number) => `${n} ${plural(count, 'aviso na fila', 'avisos na fila')}`,
   fromLevel: (level: string) => `a partir de ${level.toLowerCase()}`,
   kindEmail: 'E-mail',
