@@ -36,9 +36,9 @@ pub mod stage;
 pub mod standing;
 pub mod suggest;
 pub mod topology;
-pub mod weekly;
 #[cfg(test)]
 mod trial;
+pub mod weekly;
 pub mod window;
 
 pub use cause::{Happening, HappeningKind};

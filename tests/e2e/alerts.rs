@@ -181,11 +181,8 @@ fn no_alert_is_lost_or_told_under_two_keys_however_often_the_collector_is_killed
         taken.insert(key, told.body);
     }
     for id in ids {
-        let reasons: Vec<&str> = taken
-            .values()
-            .filter(|body| body["incident"]["id"] == id)
-            .map(|body| body["event"].as_str().unwrap())
-            .collect();
+        let reasons: Vec<&str> =
+            taken.values().filter(|body| body["incident"]["id"] == id).map(|body| body["event"].as_str().unwrap()).collect();
         let count = |reason: &str| reasons.iter().filter(|told| **told == reason).count();
         assert_eq!((count("opened"), count("resolved")), (1, 1), "incident {id}: {reasons:?}");
     }

@@ -33,11 +33,14 @@ const FALL_S: f64 = 2.0;
 /// Most happenings that wait to be taken.
 const WAITING_MAX: usize = 1_000;
 
+/// Columns of a table that matter, and what they tell.
+type Columns = Arc<[(usize, HappeningKind)]>;
+
 /// Remembers what was, to see what happened.
 #[derive(Debug, Default)]
 pub struct Happened {
     /// The columns that matter of each table, known by its address; the table is held so that the address stays its own.
-    plans: HashMap<usize, (Arc<TableIds>, Arc<[(usize, HappeningKind)]>)>,
+    plans: HashMap<usize, (Arc<TableIds>, Columns)>,
     values: HashMap<SeriesId, f64>,
     versions: HashMap<ResourceId, String>,
     waiting: Vec<Happening>,
@@ -85,7 +88,7 @@ impl Happened {
         std::mem::take(&mut self.waiting)
     }
 
-    fn plan(&mut self, table: &Arc<TableIds>) -> Arc<[(usize, HappeningKind)]> {
+    fn plan(&mut self, table: &Arc<TableIds>) -> Columns {
         let address = Arc::as_ptr(table) as usize;
         let made = self.plans.entry(address).or_insert_with(|| {
             let kind = |metric: &str| {
@@ -146,7 +149,8 @@ mod tests {
         let key = |metric: &str, kind| {
             Arc::new(SeriesKey { metric: metric.to_owned(), unit: "s".to_owned(), kind, attributes: Vec::new() })
         };
-        let keys = [key("container.uptime", Kind::Gauge), key("container.memory.oom_kills", Kind::Counter), key("x", Kind::Gauge)];
+        let keys =
+            [key("container.uptime", Kind::Gauge), key("container.memory.oom_kills", Kind::Counter), key("x", Kind::Gauge)];
         Arc::new(TableIds { resource: 7, series: Arc::new([1, 2, 3]), keys: Arc::new(keys) })
     }
 
@@ -181,12 +185,8 @@ mod tests {
     #[test]
     fn an_event_of_a_deployment_tells_its_version() {
         let mut happened = Happened::default();
-        let event = |kind: &str, payload: &str| Event {
-            time_ms: 5,
-            kind: kind.to_owned(),
-            tenant: None,
-            payload: payload.to_owned(),
-        };
+        let event =
+            |kind: &str, payload: &str| Event { time_ms: 5, kind: kind.to_owned(), tenant: None, payload: payload.to_owned() };
         let events = vec![event("Deploy", r#"{"version":"v2.41.0"}"#), event("deployment", "[]"), event("Deployer", "{}")];
         happened.take(&committed(&table(), &[], events), Arrival { now_ms: 10, skew_ms: 0 });
         let told: Vec<String> = happened.drain().into_iter().map(|one| one.what).collect();

@@ -132,7 +132,9 @@ pub fn start(parts: Parts) -> Result<(Inlet, Pulse, thread::JoinHandle<()>), Sta
     let beating = Arc::clone(&pulse.at_ms);
     let run = move || match Stage::open(parts, beating) {
         Ok(stage) => stage.run(&waiting),
-        Err(error) => tracing::error!(target: "alert", error = %report::chain(&error), "alerts could not be read; no rule is judged"),
+        Err(error) => {
+            tracing::error!(target: "alert", error = %report::chain(&error), "alerts could not be read; no rule is judged")
+        }
     };
     let failed = |cause| StateError::File { doing: "starting a thread for", path: "alerts".to_owned(), cause };
     let thread = thread::Builder::new().name("alerts".to_owned()).spawn(run).map_err(failed)?;

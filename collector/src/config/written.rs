@@ -14,8 +14,8 @@ use crate::{
 };
 
 use super::{
-    AccessSettings, AlertSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings, SocketAddr, Span,
-    Transport, Uri, Vars,
+    AccessSettings, AlertSettings, ConfigError, Duration, HttpSettings, Ipv4Addr, PathBuf, Retention, Secret, Settings,
+    SocketAddr, Span, Transport, Uri, Vars,
     access::{self, Listed, WrittenTls},
     read_file,
 };

@@ -50,8 +50,7 @@ impl Alerting {
         let state = access.state().clone();
         let kept = state.read(|db| db.rules()).await?;
         let rules = Rules::new(settings.rules.clone(), &kept).map_err(|twice| RunError::Rules(twice.to_string()))?;
-        let channels =
-            Channels::open(state.clone(), access.seal().clone(), settings.channels.clone(), public_url).await?;
+        let channels = Channels::open(state.clone(), access.seal().clone(), settings.channels.clone(), public_url).await?;
         Ok(Self { shown: Shown::new(rules), channels, state })
     }
 

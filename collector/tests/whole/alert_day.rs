@@ -11,12 +11,7 @@ use std::{
 };
 
 use farol_collector::{
-    alert::{
-        Engine, Keeper, Rules, Topology,
-        happened::Happened,
-        past::StorePast,
-        select::ResourceFacts,
-    },
+    alert::{Engine, Keeper, Rules, Topology, happened::Happened, past::StorePast, select::ResourceFacts},
     live::Arrival,
     notify::{CauseKind, route::Recipients},
     state::{FILE_NAME, State, incidents::IncidentFilter},
@@ -113,7 +108,12 @@ fn container(agent: &'static str, host: &str, service: &str, salt: i64) -> Told 
     let names = [("container.name", service), ("service.name", service), ("host.name", host)];
     Told {
         agent,
-        resource: resource(&format!("container:{service}@{host}"), ResourceKind::Container, Some(&format!("host:{host}")), &names),
+        resource: resource(
+            &format!("container:{service}@{host}"),
+            ResourceKind::Container,
+            Some(&format!("host:{host}")),
+            &names,
+        ),
         series: vec![gauge("container.memory.working_set", "By", &[]), gauge("container.memory.limit", "By", &[])],
         at: Box::new(move |second| {
             (!is_away(second, agent == "web-1")).then(|| vec![(0.6 + 0.02 * noise(salt, second)) * 1e9, 1e9])
@@ -150,11 +150,8 @@ fn service(name: &'static str, salt: i64) -> Told {
 
 /// 02:00 to 02:20: Redis has reached its limit.
 fn redis() -> Told {
-    let names = [
-        ("service.name", "cache"),
-        ("farol.integration.kind", "redis"),
-        ("farol.integration.target", "redis 10.0.0.9:6379/0"),
-    ];
+    let names =
+        [("service.name", "cache"), ("farol.integration.kind", "redis"), ("farol.integration.target", "redis 10.0.0.9:6379/0")];
     Told {
         agent: "farol-collector#redis:cache",
         resource: resource("redis:cache", ResourceKind::External, None, &names),
@@ -191,8 +188,10 @@ fn record(store: &Store, house: &[Told], clock: &DayClock) -> Vec<(i64, Arc<Comm
             let mut frames = Vec::new();
             for second in (begin..begin + BATCH_S).step_by(usize::try_from(EVERY_S).unwrap()) {
                 let Some(values) = (told.at)(second) else { continue };
-                let events: Vec<Event> = told.events.iter().filter(|(at, _)| *at == second).map(|(_, event)| event.clone()).collect();
-                let records = if events.is_empty() { Vec::new() } else { vec![Records { resource: 0, events, ..Records::default() }] };
+                let events: Vec<Event> =
+                    told.events.iter().filter(|(at, _)| *at == second).map(|(_, event)| event.clone()).collect();
+                let records =
+                    if events.is_empty() { Vec::new() } else { vec![Records { resource: 0, events, ..Records::default() }] };
                 frames.push(Frame { time_ms: START_MS + second * 1_000, rows: vec![Row(values)], records });
             }
             if frames.is_empty() {

@@ -187,7 +187,7 @@ async fn those_who_poll_get_what_the_room_system_tells() {
 #[tokio::test(flavor = "multi_thread")]
 async fn users_online_and_uptime_reach_the_page() {
     let dir = tempfile::TempDir::new().unwrap();
-    let mut settings = crate::harness::settings(dir.path());
+    let mut settings = settings(dir.path());
     settings.pull = crate::pull::house();
     let collector = Collector::start(settings).await;
     let mut browser = Browser::signed_in(&collector, "/api/monitoring/ws").await;

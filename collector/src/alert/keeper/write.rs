@@ -5,12 +5,7 @@ use std::sync::Arc;
 use super::{HAPPENINGS_KEY, row_of};
 use crate::{
     alert::incident::{Incident, Incidents, Step},
-    state::{
-        StateDb, StateError,
-        alerts::AlertRow,
-        incidents::IncidentRow,
-        outbox::NewDelivery,
-    },
+    state::{StateDb, StateError, alerts::AlertRow, incidents::IncidentRow, outbox::NewDelivery},
 };
 
 /// Everything that is to be on disk before the step holds.
@@ -24,7 +19,6 @@ pub(super) struct Write {
     notices: Vec<NewDelivery>,
     silenced: Vec<(i64, i64)>,
     happenings: Option<Vec<u8>>,
-    now_ms: i64,
 }
 
 impl Write {
@@ -55,7 +49,6 @@ impl Write {
             silenced: step.silenced.into_iter().collect(),
             merged: step.merged,
             happenings,
-            now_ms,
         }
     }
 
