@@ -37,7 +37,7 @@ class Keeper:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         told = {
             "tls": session.ssl is not None,
-            "login": session.authenticated,
+            "login": bool(session.authenticated),
             "receivers": envelope.rcpt_tos,
             "headers": {name.lower(): value for name, value in mail.items()},
             "defects": [str(defect) for part in mail.walk() for defect in part.defects],
