@@ -5,6 +5,7 @@
 SECURITY is starttls, tls or none. Prints its port. Each mail becomes a file of JSON, as Python's own parser reads it. The login is farol / s3cr3t. Mail to busy@... is answered 451, to nobody@... 550.
 """
 
+import asyncio
 import email
 import email.policy
 import itertools
@@ -12,9 +13,7 @@ import json
 import pathlib
 import ssl
 import sys
-import time
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 
@@ -38,7 +37,7 @@ class Keeper:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         told = {
             "tls": session.ssl is not None,
-            "login": session.authenticated,
+            "login": bool(session.authenticated),
             "receivers": envelope.rcpt_tos,
             "headers": {name.lower(): value for name, value in mail.items()},
             "defects": [str(defect) for part in mail.walk() for defect in part.defects],
@@ -55,13 +54,6 @@ def login(server, session, envelope, mechanism, data):
     return AuthResult(success=known, handled=False)
 
 
-class Door(Controller):
-    """With STARTTLS, nothing but it is taken in clear."""
-
-    def factory(self):
-        return SMTP(self.handler, hostname="smtp.test", **self.SMTP_kwargs)
-
-
 def main():
     folder, security, *files = sys.argv[1:]
     context = None
@@ -74,13 +66,18 @@ def main():
     if security == "tls":
         # The connection is encrypted before SMTP begins, which aiosmtpd does not count as TLS of its own.
         settings.update(auth_require_tls=False)
-    door = Door(Keeper(folder), hostname="127.0.0.1", port=0, ssl_context=context if security == "tls" else None, **settings)
-    # Port 0 is any free one; the controller's own trial connection needs the real one.
-    door._trigger_server = lambda: None
-    door.start()
-    print(door.server.sockets[0].getsockname()[1], flush=True)
-    while True:
-        time.sleep(3600)
+    keeper = Keeper(folder)
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(
+        loop.create_server(
+            lambda: SMTP(keeper, hostname="smtp.test", loop=loop, **settings),
+            "127.0.0.1",
+            0,
+            ssl=context if security == "tls" else None,
+        )
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    loop.run_forever()
 
 
 main()

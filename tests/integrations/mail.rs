@@ -135,7 +135,7 @@ async fn a_mail_arrives_however_the_server_encrypts() {
             plain.contains("Alguém testou este canal no Farol") && plain.contains("https://farol.example/#/alerts"),
             "{plain}"
         );
-        assert!(html.starts_with("<!doctype html><html lang=\"pt-BR\">") && html.contains("▁"), "{html}");
+        assert!(html.starts_with("<!doctype html><html lang=\"pt-BR\">") && html.contains("▄"), "{html}");
     }
 }
 

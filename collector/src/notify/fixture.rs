@@ -93,16 +93,16 @@ pub(super) fn house() -> House {
 pub(super) fn channel(kind: &str, settings: Value) -> Result<Channel, Vec<Fault>> {
     let Value::Object(settings) = settings else { panic!("settings are an object") };
     let whole = json!({ "name": "ops", "kind": kind, "settings": settings });
-    let written: Written = serde_json::from_value(whole).unwrap();
+    let written: Written = serde_json::from_value(whole).expect("a channel as people write it");
     Channel::check(written, Origin::Own)
 }
 
 fn outgoing(kind: &str, settings: Value, notice: &Notice, language: Language) -> Outgoing {
-    let channel = channel(kind, settings).unwrap();
+    let channel = channel(kind, settings).expect("settings that can be used");
     let (house, reading) = (house(), Reading { language, zone_min: language.usual_offset_min() });
     let text = Text::of(notice, reading, house.link(notice.incident));
     let telling = Telling { notice, text: &text, house: &house, channel: &channel.id, now_ms: AT };
-    channel.medium.clone().unwrap().render(&telling)
+    channel.medium.clone().expect("a checked channel works").render(&telling)
 }
 
 /// What a channel would send.
@@ -115,7 +115,7 @@ pub(super) fn request(kind: &str, settings: Value, notice: &Notice, language: La
 
 /// The same of its body, as JSON.
 pub(super) fn body(kind: &str, settings: Value, notice: &Notice, language: Language) -> Value {
-    serde_json::from_slice(&request(kind, settings, notice, language).body).unwrap()
+    serde_json::from_slice(&request(kind, settings, notice, language).body).expect("the body is JSON")
 }
 
 pub(super) fn mail(settings: Value, notice: &Notice, language: Language) -> Mail {
@@ -128,7 +128,7 @@ pub(super) fn mail(settings: Value, notice: &Notice, language: Language) -> Mail
 /// What a channel makes of an answer.
 pub(super) fn verdict(kind: &str, settings: Value, status: u16, body: &str) -> Verdict {
     let answer = Answer { status, retry_after: None, body: body.to_owned() };
-    channel(kind, settings).unwrap().medium.unwrap().verdict(&answer)
+    channel(kind, settings).expect("settings that can be used").medium.expect("a checked channel works").verdict(&answer)
 }
 
 /// What is wrong with settings, in one text.

@@ -34,7 +34,7 @@ impl House {
     /// What one incident is called by systems that gather messages by a key.
     #[must_use]
     pub fn incident_key(&self, notice: &Notice) -> String {
-        let incident = if notice.incident == 0 { notice.key.clone() } else { notice.incident.to_string() };
+        let incident = if notice.incident == 0 { format!("trial-{}", notice.key) } else { notice.incident.to_string() };
         format!("farol-{}-{incident}", self.id)
     }
 
