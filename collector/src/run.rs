@@ -201,7 +201,7 @@ impl Stages {
         let services = Services::default();
         services.remember(&store, clock.now_ms());
         let judging = alerting.start(settings, &store, &push, &clock)?;
-        let inlets = feed::Inlets { services: service::start(&services), alerts: judging.inlet };
+        let inlets = feed::Inlets { services: service::start(&services), alerts: Some(judging.inlet) };
         let delivering = tokio::spawn(feed::deliver(push.clone(), inlets, to_show));
         let work = Work { is_watching: settings.self_watch, checks: settings.checks.clone() };
         let self_watch = if work.is_any() {

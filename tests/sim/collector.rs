@@ -122,7 +122,8 @@ impl Plan {
         let push = Push::new(live, store.clone(), access.clone(), Arc::<SimClock>::clone(&clock), 10);
         let (shown, queue) = mpsc::channel(feed::QUEUE_MAX);
         let services = service::start(&Services::default());
-        tokio::spawn(feed::deliver(push.clone(), services, queue));
+        let inlets = feed::Inlets { services, alerts: None };
+        tokio::spawn(feed::deliver(push.clone(), inlets, queue));
         let ingest = Ingest::new(store.clone(), push, clock, shown);
         self.store.replace(Some(store));
         let inside = Arc::clone(&self.inside);

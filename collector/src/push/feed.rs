@@ -57,8 +57,8 @@ pub struct Shown {
 pub struct Inlets {
     /// What services add up to.
     pub services: Inlet,
-    /// Rules.
-    pub alerts: stage::Inlet,
+    /// Rules; `None` where none are judged.
+    pub alerts: Option<stage::Inlet>,
 }
 
 /// Takes committed batches to [`crate::live`], the rooms, [`crate::service`] and [`crate::alert`] until the queue's other end is closed.
@@ -90,7 +90,9 @@ pub async fn deliver(push: Push, inlets: Inlets, mut queue: mpsc::Receiver<Shown
             }
         }
         inlets.services.offer(&shown.committed, shown.arrival);
-        inlets.alerts.offer(&shown.committed, shown.arrival);
+        if let Some(alerts) = &inlets.alerts {
+            alerts.offer(&shown.committed, shown.arrival);
+        }
     }
     push.wake_followers();
 }

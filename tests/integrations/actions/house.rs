@@ -17,6 +17,7 @@ use axum::{
 use farol_collector::{
     access::{Access, Role, proxy::ClientAddress, seal::Seal},
     act::{Act, ActInstance, Bounds},
+    alert::{self, Rules},
     api::{self, App, Parts},
     config::AccessSettings,
     export::Exports,
@@ -103,6 +104,7 @@ impl House {
         let seal = Seal::load(None, folder.path()).unwrap();
         let channels = Channels::open(state.clone(), seal, Vec::new(), None).await.unwrap();
         let parts = Parts {
+            alert: alert::Shown::new(Rules::new(Vec::new(), &[]).unwrap()),
             channels,
             store,
             live,
