@@ -35,9 +35,9 @@ pub mod silence;
 pub mod stage;
 pub mod standing;
 pub mod suggest;
-pub mod topology;
 #[cfg(test)]
-mod trial;
+mod tests;
+pub mod topology;
 pub mod weekly;
 pub mod window;
 

@@ -14,6 +14,7 @@ use crate::{
 mod caller;
 pub mod incidents;
 pub mod list;
+pub mod pending;
 pub mod shapes;
 pub mod silences;
 

@@ -114,6 +114,14 @@ pub const OPTIONS: &[OptionRow] = &[
         "12000",
         "Most live pages (WebSockets) at once; more are answered 503.",
     ),
+    row(
+        "heartbeat.url",
+        "FAROL_HEARTBEAT__URL",
+        "none",
+        "Address outside that is called while the collector lives and alerts are judged, so that somebody notices when it does not. Also `heartbeat.url_file` and `heartbeat.url_env`.",
+    ),
+    row("heartbeat.every", "FAROL_HEARTBEAT__EVERY", "1m", "How often it is called: 10 s to a day."),
+    row("heartbeat.method", "FAROL_HEARTBEAT__METHOD", "get", "How it is called: get or post."),
 ];
 
 const fn alias(var: &'static str, key: &'static str) -> Alias {

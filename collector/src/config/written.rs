@@ -292,7 +292,16 @@ fn alerts(
         settings.channels.extend(faults.take(&place("channel", index), declared::read(table, vars)));
     }
     faults.take("channel", declared::check(&settings.channels));
-    settings.heartbeat = heartbeat.and_then(|table| faults.take("heartbeat", heartbeat::Settings::read(table, vars)));
+    if let Some(table) = heartbeat {
+        match heartbeat::Settings::read(table, vars) {
+            Ok(read) => settings.heartbeat = Some(read),
+            // It begins with the key that is wrong.
+            Err(message) => {
+                let key = message.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                faults.add(&format!("heartbeat.{key}"), message.clone());
+            }
+        }
+    }
     settings
 }
 

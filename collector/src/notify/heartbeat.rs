@@ -46,10 +46,7 @@ impl Settings {
     /// Says which key is wrong, and what to write. The address is not told.
     pub fn read(mut table: Table, vars: &dyn Vars) -> Result<Self, String> {
         fetch(&mut table, "url", vars)?;
-        let Some(Value::String(url)) = table.remove("url") else {
-            return Err("url is missing: write url_file = \"/path\", url_env = \"NAME\" or url = \"https://...\"".to_owned());
-        };
-        address("url", &url).map_err(|fault| format!("url {}", fault.detail))?;
+        let url = table.remove("url");
         let every = match table.remove("every") {
             None => EVERY,
             Some(Value::String(text)) => Span::parse(&text).map_err(|wrong| format!("every: {wrong}"))?.0,
@@ -64,10 +61,14 @@ impl Settings {
             Some(Value::String(text)) if text == "post" => true,
             Some(_) => return Err("method is none: write \"get\" or \"post\"".to_owned()),
         };
-        match table.keys().next() {
-            Some(unknown) => Err(format!("{unknown} is unknown: there are url, url_file, url_env, every and method")),
-            None => Ok(Self { url: Secret::new(&url), every, is_post }),
+        if let Some(unknown) = table.keys().next() {
+            return Err(format!("{unknown} is unknown: there are url, url_file, url_env, every and method"));
         }
+        let Some(Value::String(url)) = url else {
+            return Err("url is missing: write url_file = \"/path\", url_env = \"NAME\" or url = \"https://...\"".to_owned());
+        };
+        address("url", &url).map_err(|fault| format!("url {}", fault.detail))?;
+        Ok(Self { url: Secret::new(&url), every, is_post })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::alert::{
     history,
     past::NoPast,
     rule::Divisor,
-    trial::{Recorder, START_MS, arrival, key, rule, series_of},
+    tests::{Recorder, START_MS, arrival, key, rule, series_of},
 };
 
 /// What a day of one host looks like, in little: second by second a gauge that wanders, a counter that begins again, a whole, and

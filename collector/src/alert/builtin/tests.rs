@@ -7,7 +7,7 @@ use farol_shared::batch::SeriesKey;
 use super::*;
 use crate::alert::{
     Level,
-    trial::{Host, key},
+    tests::{Host, key},
 };
 
 #[test]

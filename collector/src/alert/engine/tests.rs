@@ -6,7 +6,7 @@ use super::*;
 use crate::alert::{
     past::{NoPast, Question, Spread},
     rule::{Against, Aggregate, Comparison, Divisor},
-    trial::{Host, START_MS, arrival, frame, host, key, rule, series_of, table, told, words},
+    tests::{Host, START_MS, arrival, frame, host, key, rule, series_of, table, told, words},
 };
 
 fn levels(changes: &[Change]) -> Vec<(i64, Level)> {
@@ -210,7 +210,7 @@ fn who_is_silent_is_told_and_who_has_ended_is_not() {
     host.engine.know(ResourceFacts {
         agent: "web-1".into(),
         kind: farol_shared::resource::ResourceKind::Container,
-        ..super::super::trial::host(2, "app")
+        ..super::super::tests::host(2, "app")
     });
     let app = table(2, 50, vec![key("load", &[])]);
     host.engine.take(&frame("web-1", START_MS + 500, &[Arc::clone(&app)], vec![vec![1.0]]), arrival(START_MS));

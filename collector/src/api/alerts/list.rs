@@ -12,10 +12,10 @@ use super::{
         parameters::{Parameters, wrong},
     },
     caller::Caller,
-    shapes::{AcknowledgedBy, AlertEntry, kept},
+    shapes::{AcknowledgedBy, AlertEntry, AlertState, kept},
 };
 use crate::{
-    alert::{Level, incident::Acknowledged},
+    alert::{Level, incident::Acknowledged, standing::Firing},
     problem::Problem,
     state::{StateDb, StateError, alerts::AlertFilter},
 };
@@ -59,8 +59,25 @@ pub(in super::super) async fn list(app: App, request: Request) -> Result<Respons
     let entry = |row: &_| kept(row).map(|alert| (alert.incident, alert));
     let entry =
         |row| entry(row).map(|(incident, alert)| AlertEntry::of(alert, acknowledged.get(&incident).map(AcknowledgedBy::from)));
-    let alerts = rows.iter().map(entry).collect::<Result<_, _>>()?;
+    let mut alerts = rows.iter().map(entry).collect::<Result<Vec<AlertEntry>, _>>()?;
+    show_newest(&app, &mut alerts);
     Ok(json(&AlertPage { alerts, open: OpenAlerts { critical, warning } }))
+}
+
+/// Puts the value that was judged last in the place of the one that was kept with the alert's last change.
+fn show_newest(app: &App, alerts: &mut [AlertEntry]) {
+    let standing = app.parts().alert.standings.now();
+    for alert in alerts.iter_mut().filter(|alert| alert.state == AlertState::Firing) {
+        let is_it = |firing: &&Firing| {
+            let attributes = &firing.subject.attributes;
+            firing.rule.id == alert.rule
+                && firing.subject.resource == alert.resource
+                && attributes.len() == alert.attributes.len()
+                && attributes.iter().all(|(key, value)| alert.attributes.get(key) == Some(value))
+        };
+        let newest = standing.firing.iter().find(is_it).and_then(|firing| firing.value);
+        alert.value = newest.filter(|value| value.is_finite()).or(alert.value);
+    }
 }
 
 fn filter(parameters: &Parameters, tenant: Option<&str>) -> Result<AlertFilter, Problem> {

@@ -2,7 +2,7 @@
 
 use super::super::{
     READ,
-    alerts::{incidents, list, shapes, silences},
+    alerts::{incidents, list, pending, shapes, silences},
     route::{Answer, Method, Parameter, Route, does, get, optional, post, required, shape},
 };
 use crate::access::Role;
@@ -26,6 +26,15 @@ pub(super) const ROWS: &[Route] = &[
         ],
         Answer::Json(shape::<list::AlertPage>),
         serve!(list::list),
+    )
+    .filtered(),
+    get(
+        "/api/v1/alerts/pending",
+        READ,
+        "What is about to fire: conditions that hold, but not yet for long enough.",
+        &[],
+        Answer::Json(shape::<pending::PendingAlerts>),
+        serve!(pending::pending),
     )
     .filtered(),
     get(
