@@ -122,7 +122,7 @@ fn alerts(collector: &mut Collector) -> BTreeMap<String, (usize, usize)> {
 }
 
 fn incidents(collector: &mut Collector) -> Vec<Value> {
-    let answer = collector.api().json("/api/v1/incidents?limit=500");
+    let answer = collector.api().json("/api/v1/incidents?limit=200");
     let of_queue = |incident: &&Value| incident["title"]["rule"] == "queue";
     answer["incidents"].as_array().unwrap().iter().filter(of_queue).cloned().collect()
 }
