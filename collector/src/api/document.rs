@@ -25,10 +25,11 @@ pub fn document() -> Value {
         let item = paths.entry(route.path).or_insert_with(|| json!({}));
         item[route.method.as_str()] = operation;
     }
-    let schemas: Map<String, Value> = schemas
+    let mut schemas: Map<String, Value> = schemas
         .into_iter()
         .map(|(name, schema)| (name, serde_json::to_value(schema).expect("a schema is always writable")))
         .collect();
+    let_tags_in(&mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Farol", "version": env!("CARGO_PKG_VERSION"), "license": { "name": "MIT", "identifier": "MIT" } },
@@ -54,6 +55,19 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// A choice that is told by a tag is written as the shape and beside it the tag: the shape must not forbid what it does not know.
+fn let_tags_in(schemas: &mut Map<String, Value>) {
+    const PREFIX: &str = "#/components/schemas/";
+    let choices = schemas.values().filter_map(|schema| schema["oneOf"].as_array()).flatten();
+    let parts = choices.filter_map(|choice| choice["allOf"].as_array()).flatten();
+    let tagged: Vec<String> = parts.filter_map(|part| Some(part["$ref"].as_str()?.strip_prefix(PREFIX)?.to_owned())).collect();
+    for name in tagged {
+        if let Some(Value::Object(schema)) = schemas.get_mut(&name) {
+            schema.remove("additionalProperties");
+        }
+    }
 }
 
 fn reference(shape: Shape, schemas: &mut Schemas) -> Value {
@@ -172,6 +186,15 @@ mod tests {
             let pointer = reference.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
         }
+    }
+
+    #[test]
+    fn a_shape_that_is_chosen_by_a_tag_lets_the_tag_in() {
+        let document = document();
+        let schema = |name: &str| document["components"]["schemas"][name].clone();
+        assert_eq!(schema("AlertCondition")["oneOf"].as_array().unwrap().len(), 4);
+        assert_eq!(schema("AlertSilentCondition")["additionalProperties"], Value::Null);
+        assert_eq!(schema("AlertRule")["additionalProperties"], false);
     }
 
     #[test]
