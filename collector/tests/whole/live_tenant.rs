@@ -116,17 +116,26 @@ async fn a_bound_listener_hears_of_its_tenant_only_in_every_room_and_snapshot() 
     }
     shared(&collector, 2).await;
     let (mut heard, mut snapshots, mut lines, mut figures, mut end) = (Vec::new(), 0, 0, 0, false);
+    let mut is_told_again = false;
     while !end || lines == 0 || figures == 0 {
         let message = browser.hear().await.unwrap();
         let text = message.to_string();
         assert!(!text.contains("globex") && !text.contains("nobody"), "{text}");
         snapshots += usize::from(message["message_type"] == "Snapshot");
+        if snapshots == EVERY_ROOM.len() - 2 && !is_told_again {
+            // What a snapshot told is not told again: what comes by itself comes after them all.
+            is_told_again = true;
+            for tenant in ["globex", "acme"] {
+                host(&collector, tenant, 3).await;
+            }
+            shared(&collector, 3).await;
+        }
         lines += message["payload"]["resources"].as_array().map_or(0, Vec::len);
         let counted = &message["payload"]["messages_sent"];
-        figures += usize::from(*counted == 2.0);
-        assert!(counted.as_f64().is_none_or(|sent| sent <= 2.0), "its own two: {text}");
+        figures += usize::from(*counted == 3.0);
+        assert!(counted.as_f64().is_none_or(|sent| sent <= 3.0), "its own three: {text}");
         heard.extend(record(&message).map(|(kind, _)| kind));
-        end |= text.contains(r#""rule_id":"acme""#) && message["message_type"] == "Alert";
+        end |= is_told_again && text.contains(r#""rule_id":"acme""#) && message["message_type"] == "Alert";
     }
     assert_eq!(snapshots, EVERY_ROOM.len() - 2, "one a room of records");
     for kind in ["Event", "Log", "Check", "Alert"] {
