@@ -10,9 +10,10 @@ use farol_shared::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::{
-    harness::{Collector, PASSWORD, batch, key, now_ms, resource, settings},
+    harness::{Collector, LONG, PASSWORD, batch, key, now_ms, resource, settings},
     live::{Browser, Closed},
     live_rooms::{next_of, record, tell},
     records,
@@ -117,26 +118,30 @@ async fn a_bound_listener_hears_of_its_tenant_only_in_every_room_and_snapshot() 
     shared(&collector, 2).await;
     let (mut heard, mut snapshots, mut lines, mut figures, mut end) = (Vec::new(), 0, 0, 0, false);
     let mut is_told_again = false;
-    while !end || lines == 0 || figures == 0 {
-        let message = browser.hear().await.unwrap();
-        let text = message.to_string();
-        assert!(!text.contains("globex") && !text.contains("nobody"), "{text}");
-        snapshots += usize::from(message["message_type"] == "Snapshot");
-        if snapshots == EVERY_ROOM.len() - 2 && !is_told_again {
-            // What a snapshot told is not told again: what comes by itself comes after them all.
-            is_told_again = true;
-            for tenant in ["globex", "acme"] {
-                host(&collector, tenant, 3).await;
+    let hearing = async {
+        while !end || lines == 0 || figures == 0 {
+            let message = browser.hear().await.unwrap();
+            let text = message.to_string();
+            assert!(!text.contains("globex") && !text.contains("nobody"), "{text}");
+            snapshots += usize::from(message["message_type"] == "Snapshot");
+            if snapshots == EVERY_ROOM.len() - 2 && !is_told_again {
+                // What a snapshot told is not told again: what comes by itself comes after them all.
+                is_told_again = true;
+                for tenant in ["globex", "acme"] {
+                    host(&collector, tenant, 3).await;
+                }
+                shared(&collector, 3).await;
             }
-            shared(&collector, 3).await;
+            lines += message["payload"]["resources"].as_array().map_or(0, Vec::len);
+            let counted = &message["payload"]["messages_sent"];
+            figures += usize::from(*counted == 3.0);
+            assert!(counted.as_f64().is_none_or(|sent| sent <= 3.0), "its own three: {text}");
+            heard.extend(record(&message).map(|(kind, _)| kind));
+            end |= is_told_again && text.contains(r#""rule_id":"acme""#) && message["message_type"] == "Alert";
         }
-        lines += message["payload"]["resources"].as_array().map_or(0, Vec::len);
-        let counted = &message["payload"]["messages_sent"];
-        figures += usize::from(*counted == 3.0);
-        assert!(counted.as_f64().is_none_or(|sent| sent <= 3.0), "its own three: {text}");
-        heard.extend(record(&message).map(|(kind, _)| kind));
-        end |= is_told_again && text.contains(r#""rule_id":"acme""#) && message["message_type"] == "Alert";
-    }
+    };
+    // Heartbeats come for ever: what is missing must end the test, not hold it up.
+    timeout(LONG, hearing).await.unwrap();
     assert_eq!(snapshots, EVERY_ROOM.len() - 2, "one a room of records");
     for kind in ["Event", "Log", "Check", "Alert"] {
         assert!(heard.iter().any(|one| one == kind), "{kind}: {heard:?}");
