@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod batches;
 pub mod collector;
+pub mod docs;
 pub mod fake;
 pub mod http;
 pub mod kept;

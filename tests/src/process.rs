@@ -32,10 +32,10 @@ pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_path_buf()
 }
 
-/// The built collector: `FAROL_COLLECTOR_BIN`, else the release build.
+/// The built collector: `FAROL_COLLECTOR_BIN`, else the static build that ships.
 #[must_use]
 pub fn collector_program() -> PathBuf {
-    program("FAROL_COLLECTOR_BIN", "release/farol-collector")
+    program("FAROL_COLLECTOR_BIN", "x86_64-unknown-linux-gnu/release/farol-collector")
 }
 
 /// The built agent: `FAROL_AGENT_BIN`, else the static build that ships.
@@ -52,7 +52,9 @@ pub fn python_program(name: &str) -> PathBuf {
     path
 }
 
-fn target() -> PathBuf {
+/// Where builds and what tests keep between runs lie.
+#[must_use]
+pub fn target() -> PathBuf {
     setting("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from)
 }
 

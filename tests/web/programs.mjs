@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const project = resolve(import.meta.dirname, '../..');
 const target = process.env.CARGO_TARGET_DIR ?? join(project, 'target');
-const collectorProgram = process.env.FAROL_COLLECTOR_BIN ?? join(target, 'release/farol-collector');
+const collectorProgram = process.env.FAROL_COLLECTOR_BIN ?? join(target, 'x86_64-unknown-linux-gnu/release/farol-collector');
 const agentProgram = process.env.FAROL_AGENT_BIN ?? join(target, 'x86_64-unknown-linux-gnu/agent/farol-agent');
 
 /** Token that agents use in every test. */

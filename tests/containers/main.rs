@@ -1,0 +1,1 @@
+//! Images and compose files, run by a real Docker engine.

@@ -1,0 +1,40 @@
+//! The documentation as a reader uses it: every command that a page gives for a place is run there.
+#![expect(clippy::panic, reason = "test code: a failure is the message")]
+
+use std::{fs, path::Path};
+
+use farol_tests::{
+    docs::{PLACES, read},
+    process::project,
+};
+
+/// Every Markdown file below a folder, tests' modules and builds left out.
+fn pages(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_block_of_commands_says_where_it_runs() {
+    let mut found = vec![project().join("README.md")];
+    pages(&project().join("docs"), &mut found);
+    let mut faults = Vec::new();
+    for page in found {
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        for block in read(&text).into_iter().filter(|block| !PLACES.contains(&block.place.as_str())) {
+            faults.push(format!(
+                "{}:{}: a block of commands is tagged {:?}, not one of {PLACES:?}",
+                page.display(),
+                block.line,
+                block.place
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
