@@ -17,6 +17,7 @@ use crate::{
     state::{self, NewToken, StateDb, StateError},
 };
 
+mod api_text;
 mod args;
 mod backup;
 mod config_text;
@@ -104,6 +105,7 @@ fn run(given: &Given, vars: &BTreeMap<String, String>, out: &mut dyn Write) -> R
         Action::Help => out.write_all(args::HELP.as_bytes())?,
         Action::Version => writeln!(out, "farol-collector {}", env!("CARGO_PKG_VERSION"))?,
         Action::Metrics => out.write_all(documents::metrics().as_bytes())?,
+        Action::Api => out.write_all(api_text::text().as_bytes())?,
         Action::Options => out.write_all(documents::options().as_bytes())?,
         Action::CheckConfig { offline } => {
             let settings = settings()?;

@@ -1,5 +1,8 @@
 //! The documentation as a reader uses it: every command that a page gives for a place is run there.
-#![expect(clippy::panic, reason = "test code: a failure is the message")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
+
+mod machine;
+mod start;
 
 use std::{fs, path::Path};
 

@@ -20,3 +20,8 @@ fn the_list_of_metrics_is_up_to_date() {
 fn the_list_of_options_is_up_to_date() {
     kept::check("docs/CONFIG.md", &printed("options"));
 }
+
+#[test]
+fn the_list_of_routes_is_up_to_date() {
+    kept::check("docs/API.md", &printed("api"));
+}

@@ -40,6 +40,7 @@ Usage: farol-collector [--config FILE] [COMMAND]
   health                       ask the running collector how it is; 0 = well, 1 = not
   metrics                      print the catalogue of metrics (docs/METRICS.md)
   options                      print all settings (docs/CONFIG.md)
+  api                          print all routes of the HTTP API (docs/API.md)
 
 Options:
   -c, --config FILE            TOML file with settings (also FAROL_CONFIG)
@@ -72,6 +73,7 @@ pub(super) enum Action {
     Health,
     Metrics,
     Options,
+    Api,
     Backup { to: PathBuf },
     User(UserAction),
     Token(TokenAction),
@@ -171,6 +173,7 @@ impl Words {
             "health" => Action::Health,
             "metrics" => Action::Metrics,
             "options" => Action::Options,
+            "api" => Action::Api,
             "backup" => {
                 let to = self.words.pop_front().ok_or(UsageError::Missing { command: "backup", what: "the folder to make" })?;
                 Action::Backup { to: to.into() }

@@ -79,7 +79,7 @@ export function Lanes({ rows, span: { from, to }, sub }: Props) {
                       key={alert.id}
                       class={alert.level === 'critical' ? 'c' : 'w'}
                       title={tip}
-                      style={{ left: `${left.toFixed(2)}%`, width: `${width.toFixed(2)}%` }}
+                      style={{ left: `min(${left.toFixed(2)}%, 100% - 4px)`, width: `${width.toFixed(2)}%` }}
                     />
                   );
                 })}
