@@ -128,9 +128,10 @@ impl Machine {
 /// Ends a process and everything that it started.
 fn end(child: &mut Child) {
     let group = Pid::from_raw(i32::try_from(child.id()).expect("a process id is small"));
-    let _ = killpg(group, Signal::SIGTERM);
-    let _ = child.wait();
-    let _ = killpg(group, Signal::SIGKILL);
+    // Whoever has ended already has nobody to be told.
+    drop(killpg(group, Signal::SIGTERM));
+    child.wait().unwrap();
+    drop(killpg(group, Signal::SIGKILL));
 }
 
 impl Drop for Machine {
@@ -138,7 +139,6 @@ impl Drop for Machine {
         for (_, child) in &mut self.running {
             end(child);
         }
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
+        self.holder.kill().and_then(|()| self.holder.wait()).unwrap();
     }
 }

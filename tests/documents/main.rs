@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
 
 mod machine;
+mod pages;
 mod start;
 
 use std::{fs, path::Path};
@@ -23,8 +24,11 @@ fn pages(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// Pages whose commands for a place are run by a test of another name.
+const ELSEWHERE: &[(&str, &str)] = &[("docs/SYSTEMD.md", "systemd"), ("docs/DOCKER.md", "docker")];
+
 #[test]
-fn each_block_of_commands_says_where_it_runs() {
+fn each_block_of_commands_says_where_it_runs_and_is_run_there() {
     let mut found = vec![project().join("README.md")];
     pages(&project().join("docs"), &mut found);
     let mut faults = Vec::new();

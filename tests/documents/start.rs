@@ -14,6 +14,9 @@ use crate::machine::Machine;
 const PAGE: &str = "docs/START.md";
 const PORTUGUESE: &str = "docs/pt-BR/INICIO.md";
 
+/// The pages that are run here.
+pub(crate) const PAGES: &[&str] = &[PAGE, PORTUGUESE];
+
 fn section(block: &Block) -> &str {
     block.note.split_whitespace().next().unwrap_or_default()
 }

@@ -1,7 +1,9 @@
 //! The built-in rules: few, on from the start, each with a time that it must hold and a way back, so that none cries wolf.
 //!
-//! A row is a condition, thresholds and times; people change it by a row of their own under the same id. Names are in English; the page
-//! and the channels know them by id in both languages.
+//! A row is a condition, thresholds and times; people change it by a row of their own under the same id. Names are in English; channels
+//! that speak Portuguese find theirs in [`names`].
+
+pub mod names;
 
 use farol_shared::{catalog, metric::Metric, resource::ResourceKind};
 

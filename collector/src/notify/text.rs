@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{ALERTS_MAX, Cause, CauseKind, Notice, NoticedAlert, Reason, request::cut};
-use crate::alert::Level;
+use crate::alert::{Level, builtin::names::in_portuguese};
 
 mod line;
 mod number;
@@ -184,6 +184,19 @@ fn name(text: &str) -> String {
     clean(text, NAME_CHARS_MAX)
 }
 
+/// Name of an alert's rule; that of a built-in one in the reader's language.
+fn rule(alert: &NoticedAlert, language: Language) -> String {
+    name(match language {
+        Language::En => &alert.name,
+        Language::PtBr => in_portuguese(&alert.name),
+    })
+}
+
+/// What caused it; the name of a built-in rule in the reader's language.
+fn what(cause: &Cause, language: Language) -> &str {
+    if language == Language::PtBr && cause.alert.is_some() { in_portuguese(&cause.what) } else { &cause.what }
+}
+
 const fn mark(notice: &Notice) -> &'static str {
     match (notice.reason, notice.level) {
         (Reason::Resolved, _) => "✅",
@@ -235,7 +248,7 @@ fn title(notice: &Notice, reading: Reading) -> String {
 
 /// `CPU on web-1`.
 fn subject(alert: &NoticedAlert, language: Language) -> String {
-    let (rule, resource) = (name(&alert.name), name(&alert.resource));
+    let (rule, resource) = (rule(alert, language), name(&alert.resource));
     if resource.is_empty() { rule } else { format!("{rule} {} {resource}{}", language.pick("on", "em"), attributes(alert)) }
 }
 
@@ -254,7 +267,7 @@ fn sentence(alert: &NoticedAlert, notice: &Notice, reading: Reading) -> String {
     {
         return message;
     }
-    let (rule, resource) = (name(&alert.name), name(&alert.resource));
+    let (rule, resource) = (rule(alert, language), name(&alert.resource));
     let lasted = duration(alert.resolved_ms.unwrap_or(notice.at_ms).saturating_sub(alert.onset_ms));
     let on = if resource.is_empty() { String::new() } else { format!(" {} {resource}", language.pick("on", "em")) };
     let on = format!("{on}{}", attributes(alert));
@@ -310,7 +323,8 @@ fn alert_text(alert: &NoticedAlert, notice: &Notice, reading: Reading) -> AlertT
 }
 
 fn cause_text(cause: &Cause, reading: Reading) -> String {
-    let (at, resource, what) = (clock(cause.at_ms, cause.at_ms, reading), name(&cause.resource), name(&cause.what));
+    let (at, resource, what) =
+        (clock(cause.at_ms, cause.at_ms, reading), name(&cause.resource), name(what(cause, reading.language)));
     let told = match (cause.kind, reading.language) {
         (CauseKind::Alert | CauseKind::Dependency, Language::En) => format!("{what} on {resource}"),
         (CauseKind::Alert | CauseKind::Dependency, Language::PtBr) => format!("{what} em {resource}"),

@@ -47,10 +47,10 @@ fn silence_events_logs_and_a_rules_own_words_are_told_as_such() {
     alert.attributes.clear();
     (alert.name, alert.metric, alert.unit) = ("Agent silent".to_owned(), "silence".to_owned(), "s".to_owned());
     assert_eq!(headline(&notice, Language::En), "🔴 Critical: Agent silent: nothing from web-1 for 5 min");
-    assert_eq!(headline(&notice, Language::PtBr), "🔴 Crítico: Agent silent: nada de web-1 há 5 min");
+    assert_eq!(headline(&notice, Language::PtBr), "🔴 Crítico: Agente sem contato: nada de web-1 há 5 min");
     let alert = &mut notice.alerts[0];
     (alert.metric, alert.unit, alert.value, alert.threshold) = ("logs".to_owned(), "{record}".to_owned(), Some(1_250.0), None);
-    assert_eq!(headline(&notice, Language::PtBr), "🔴 Crítico: Agent silent: 1.250 registros de log em web-1 há 5 min");
+    assert_eq!(headline(&notice, Language::PtBr), "🔴 Crítico: Agente sem contato: 1.250 registros de log em web-1 há 5 min");
     notice.alerts[0].message = Some("Disco\ncheio".to_owned());
     assert_eq!(headline(&notice, Language::PtBr), "🔴 Crítico: Disco cheio");
 }
