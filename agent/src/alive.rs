@@ -13,6 +13,7 @@ use std::{
     io::{self, Read as _},
     os::{
         linux::net::SocketAddrExt as _,
+        unix::fs::PermissionsExt as _,
         unix::net::{SocketAddr, UnixListener as StdListener, UnixStream},
     },
     path::PathBuf,
@@ -212,7 +213,10 @@ impl Place {
                 if UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
                     fs::remove_file(path)?;
                 }
-                StdListener::bind(path)?
+                let listener = StdListener::bind(path)?;
+                // Everybody may ask: the answer is no secret.
+                fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
+                listener
             }
         };
         listener.set_nonblocking(true)?;

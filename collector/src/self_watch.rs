@@ -7,6 +7,7 @@
 //! is a visible fact and nothing else stops.
 
 use std::{
+    rc::Rc,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
