@@ -335,7 +335,10 @@ impl Faults {
         let name = key.rsplit('.').next().unwrap_or(key).replace('_', "-");
         let file = match file {
             Some(file) => Some(secret_path(vars, file)),
-            None if given.is_none() => credential(vars, &name).filter(|file| file.metadata().is_ok_and(|about| about.len() > 0)),
+            None if given.is_none() => credential(vars, &name).filter(|file| {
+                // The unit gives a blank one where people made none.
+                file.exists() && !read_file(file).is_ok_and(|text| text.trim().is_empty())
+            }),
             None => None,
         };
         let (Some(path), given) = (file, &given) else { return given };
