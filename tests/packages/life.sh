@@ -37,11 +37,13 @@ sign_in() {
 }
 ask() { curl -sf -H "authorization: Bearer $TOKEN" "$API$1"; }
 # book FIELD: of the agent's books.
-book() { ask '/api/v1/completeness?from=0' | jq -r "[.agents[] | select(.agent | startswith(\"host:\"))] | map(select(.agent | endswith(\"collector\") | not)) | .[0].$1 // 0"; }
-stored() { book stored; }
+book() { ask '/api/v1/completeness?from=0' | jq -r "[.agents[] | select(.agent | endswith(\"#collector\") | not)] | .[0] | $1 // 0"; }
+tells() { ask /api/v1/resources | grep -q "$1"; }
+stored() { book .stored; }
 has_more_than() { local now; now=$(stored) && [ "${now:-0}" -gt "$1" ]; }
-# nothing_lost WHEN: whatever the agent took is stored.
-is_even() { [ "$(book missing)" = 0 ] && [ "$(book lost | jq 'map(.samples) | add // 0')" = 0 ]; }
+# are_books MISSING-AND-LOST: whether the books say so, and nothing is on its way.
+balance() { book '"\(.missing) \(.lost | map(.samples) | add // 0)"'; }
+are_books() { [ "$(balance)" = "$1" ]; }
 files() { find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /t -o -path /tmp -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort; }
 
 first_half() {
@@ -93,9 +95,9 @@ first_half() {
   page secret
   until_true 60 'the collector runs with a secret of its own' sign_in
   old=$(pid farol-agent)
-  sed -i 's/^# service = /service = /' /etc/farol/agent.toml
+  sed -i 's/^# environment = /environment = /' /etc/farol/agent.toml
   page reload
-  until_true 30 'the reloaded agent tells its service' bash -c "curl -sf -H 'authorization: Bearer $TOKEN' $API/api/v1/resources | grep -q shop"
+  until_true 30 'the reloaded agent tells its environment' tells production
   [ "$(pid farol-agent)" = "$old" ] || wrong 'a reload started another process'
   is farol-agent active || wrong 'the agent is not active after a reload'
   cp /etc/farol/agent.toml /t/agent.toml
@@ -108,10 +110,11 @@ first_half() {
   step 'stop and start lose nothing'
   systemctl restart farol-agent
   until_true 30 'it is even before' has_more_than 0
-  local missing lost
-  missing=$(book missing) lost=$(book lost)
+  local even
+  even=$(balance)
   systemctl stop farol-collector
-  sleep 3 # What is read meanwhile is what the spool must keep; how much does not matter.
+  old=$(pid farol-agent)
+  until_true 30 'the agent knows that the collector is away' bash -c "journalctl _PID=$old -o cat | grep -q 'delivery failed'"
   systemctl stop farol-agent
   [ -n "$(find /var/lib/farol-agent -type f -size +0)" ] || wrong 'nothing was put on disk'
   systemctl start farol-agent
@@ -120,7 +123,7 @@ first_half() {
   local before
   before=$(stored)
   until_true 60 'what waited arrives' has_more_than "$before"
-  until_true 60 'the books are as even as before' bash -c '[ "$1" = "$2" ]' - "$missing $lost" "$(book missing) $(book lost)"
+  until_true 60 "what was read meanwhile is stored: missing and lost as before, $even" are_books "$even"
 
   step 'the journal has levels and no second time'
   journalctl -u farol-agent -p info -o json | tail -5 | jq -e -s 'all(.[]; (.PRIORITY | tonumber) <= 6)' >/dev/null || wrong 'no priorities'
