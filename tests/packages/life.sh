@@ -1,6 +1,6 @@
 # The life of both packages on a machine with systemd, as docs/SYSTEMD.md tells it; run there, with the packages beside it.
 # Needs /t/page/NAME (the page's blocks), /t/first and /t/upgrade (packages). Each step says what it saw; the first that is
-# wrong ends it. With AFTER_REBOOT=1 it goes on where it was before `reboot` (the guest does that, the container does not).
+# wrong ends it. guest.sh takes its functions.
 set -u
 cd /t
 export DEBIAN_FRONTEND=noninteractive
@@ -24,6 +24,7 @@ until_true() {
 }
 # page NAME: runs a block of the page as it stands there.
 page() {
+  [ "$1" != upgrade ] || ln -sfn /t/upgrade /t/first/upgrade
   step "page: $1"
   (cd "${2:-/t/first}" && bash -eu -o pipefail "/t/page/$1") >"/t/page.log" 2>&1 || { cat /t/page.log; wrong "a command of docs/SYSTEMD.md failed: block $1"; }
 }
@@ -137,7 +138,6 @@ second_half() {
   before=$(stored)
   step 'upgrade'
   echo '# changed by a person' >>/etc/farol/collector.toml
-  mkdir -p /t/first/upgrade && cp /t/upgrade/*.deb /t/first/upgrade/
   page upgrade
   until_true 60 'the new collector lets people in' sign_in
   curl -sf $API/health | jq -r .version >/t/version
@@ -170,8 +170,4 @@ second_half() {
   echo 'LIFE-COMPLETE'
 }
 
-case ${1:-all} in
-first) first_half ;;
-second) second_half ;;
-all) first_half && second_half ;;
-esac
+[ "${1:-}" = functions ] || { first_half && second_half; }

@@ -162,3 +162,12 @@ fn the_life_of_the_packages_under_systemd_in_a_container_is_as_the_page_tells_it
         .collect();
     assert!(left.is_empty(), "blocks of {PAGE} that nobody ran: {left:?}");
 }
+
+#[test]
+fn a_machine_with_every_controller_knows_its_services_and_reboots_without_loss() {
+    let folder = errand(&project().join("tests/packages/guest.sh"));
+    let output = run(Command::new(project().join("tests/packages/guest")).arg(root()).arg(folder.path()));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    eprintln!("{said}");
+    assert!(said.contains("LIFE-COMPLETE"), "the script ended before its end:\n{said}");
+}
