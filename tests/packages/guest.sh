@@ -1,3 +1,4 @@
+#!/bin/bash
 # The life of the packages on a machine that really reboots and has every controller: limits of services, a reboot that loses
 # nothing. Run there at each boot; asks for a reboot by status 99. The commands are those of docs/SYSTEMD.md.
 . /t/life.sh functions

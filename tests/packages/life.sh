@@ -1,3 +1,4 @@
+#!/bin/bash
 # The life of both packages on a machine with systemd, as docs/SYSTEMD.md tells it; run there, with the packages beside it.
 # Needs /t/page/NAME (the page's blocks), /t/first and /t/upgrade (packages). Each step says what it saw; the first that is
 # wrong ends it. guest.sh takes its functions.

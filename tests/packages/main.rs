@@ -155,11 +155,8 @@ fn the_life_of_the_packages_under_systemd_in_a_container_is_as_the_page_tells_it
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     eprintln!("{said}");
     assert!(said.contains("LIFE-COMPLETE"), "the script ended before its end:\n{said}");
-    let left: Vec<&str> = blocks(PAGE, "systemd")
-        .into_iter()
-        .filter(|block| !said.contains(&format!("== page: {}\n", block.note)))
-        .map(|block| &*Box::leak(block.note.into_boxed_str()))
-        .collect();
+    let names = blocks(PAGE, "systemd").into_iter().map(|block| block.note);
+    let left: Vec<String> = names.filter(|name| !said.contains(&format!("== page: {name}\n"))).collect();
     assert!(left.is_empty(), "blocks of {PAGE} that nobody ran: {left:?}");
 }
 
@@ -170,4 +167,40 @@ fn a_machine_with_every_controller_knows_its_services_and_reboots_without_loss()
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     eprintln!("{said}");
     assert!(said.contains("LIFE-COMPLETE"), "the script ended before its end:\n{said}");
+}
+
+#[test]
+fn the_installer_says_what_it_does_refuses_what_is_damaged_and_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    run(Command::new("tar").arg("-xzf").arg(&files(packages(), ".tar.gz")[0]).arg("-C").arg(folder.path()));
+    let unpacked = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let image = folder.path().join("image");
+    fs::create_dir(&image).unwrap();
+    let installer = |arguments: &[&str]| {
+        let mut command = Command::new("sh");
+        command.arg(unpacked.join("install.sh")).arg("--root").arg(&image).args(arguments);
+        command
+    };
+    let is_empty = || fs::read_dir(&image).unwrap().next().is_none();
+
+    let said = run(&mut installer(&["--dry-run", "agent", "collector"])).stdout;
+    assert!(String::from_utf8_lossy(&said).contains("/usr/local/bin/farol-agent"));
+    assert!(is_empty(), "--dry-run wrote something");
+
+    run(&mut installer(&["--prefix", "/opt/farol", "agent"]));
+    let unit = fs::read_to_string(image.join("etc/systemd/system/farol-agent.service")).unwrap();
+    assert!(unit.contains("\nExecStart=/opt/farol/bin/farol-agent\n"), "{unit}");
+    assert!(!image.join("opt/farol/bin/farol-collector").exists(), "it was not asked for");
+    run(&mut installer(&["--prefix", "/opt/farol", "--uninstall"]));
+    assert!(image.join("etc/farol/agent.toml").exists(), "settings are kept");
+    run(&mut installer(&["--prefix", "/opt/farol", "agent"]));
+    run(&mut installer(&["--prefix", "/opt/farol", "--uninstall", "--purge"]));
+    let left = run(Command::new("find").arg(&image).args(["-type", "f"])).stdout;
+    assert_eq!(String::from_utf8_lossy(&left), "");
+
+    fs::write(unpacked.join("bin/farol-agent"), "something else").unwrap();
+    let output = installer(&["--prefix", "/opt/other", "agent"]).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("damaged"), "{output:?}");
+    assert!(!image.join("opt/other").exists(), "a damaged program was installed");
+    assert_eq!(installer(&[]).output().unwrap().status.code(), Some(64), "nothing was asked for");
 }
