@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use farol_shared::{
-    config::{Alias, ConfigError, Span, Vars, load},
+    config::{Alias, ConfigError, Span, Vars, credential, load, secret_path},
     limit,
     secret::Secret,
 };
@@ -62,8 +62,8 @@ pub const OPTIONS: &[Opt] = &[
     opt(
         "send.token_file",
         "FAROL_TOKEN_FILE",
-        "none",
-        "File that holds the token. It is read again when the collector refuses the token, so it can be replaced at any time.",
+        "`token` in CREDENTIALS_DIRECTORY, if systemd gives one",
+        "File that holds the token; a relative path is the name of a credential. It is read again when the collector refuses the token, so it can be replaced at any time.",
     ),
     opt(
         "send.ca_file",
@@ -310,7 +310,7 @@ fn check(written: Written, vars: &dyn Vars, needs_target: bool) -> Result<Settin
     let mut checker = Checker(Vec::new());
     let interval_ms = checker.interval("interval", written.interval);
     let live_interval_ms = checker.interval("live_interval", written.live_interval).min(interval_ms);
-    let target = if needs_target || written.send.url.is_some() { check_target(&mut checker, &written.send) } else { None };
+    let target = if needs_target || written.send.url.is_some() { check_target(&mut checker, &written.send, vars) } else { None };
     let log = match written.log.as_str() {
         "error" => tracing::Level::ERROR,
         "warn" => tracing::Level::WARN,
@@ -359,8 +359,15 @@ fn check_private(checker: &mut Checker, word: &str) -> bool {
     word == "keep"
 }
 
-fn check_target(checker: &mut Checker, send: &written::Send) -> Option<Target> {
-    let token = match (&send.token, &send.token_file) {
+fn check_target(checker: &mut Checker, send: &written::Send, vars: &dyn Vars) -> Option<Target> {
+    let file = match &send.token_file {
+        Some(file) => Some(secret_path(vars, file.clone())),
+        None if send.token.is_none() => {
+            credential(vars, "token").filter(|file| file.metadata().is_ok_and(|about| about.len() > 0))
+        }
+        None => None,
+    };
+    let token = match (&send.token, &file) {
         (Some(token), None) if !token.reveal().is_empty() => Some(Token::Given(Secret::new(token.reveal()))),
         (None, Some(file)) => Some(Token::File(file.clone())),
         (Some(_), Some(_)) => {

@@ -4,7 +4,7 @@
 //! *Invariants:* the command comes first: whatever fails in the agent, it runs, its output passes byte for byte, and its
 //! status is ours. Output waits for whoever reads it, never for the collector.
 
-use std::{ffi::OsString, io, pin::pin, sync::Arc, time::Duration};
+use std::{ffi::OsString, io, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use farol_shared::{clock::Clock, report::chain};
 use nix::{
@@ -15,10 +15,12 @@ use tokio::{sync::oneshot, time::timeout};
 use tracing::{error, info, warn};
 
 use crate::{
+    alive::Alive,
     clock::SystemClock,
     config::Settings,
     environment::Environment,
     listen::logs::stream::Stream,
+    manager::Manager,
     run,
     send::{Http, tcp::Tcp},
 };
@@ -126,12 +128,14 @@ async fn measure(settings: Option<&Settings>, streams: Vec<Stream>, ended: onesh
     let mut settings = settings.clone();
     settings.listen.streams = streams;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // Whether the service is ready and lives is the command's to tell.
+    let alive = Rc::new(Alive::open(&Environment, Manager::default()));
     let sink = Http::new(target, Tcp::new(&Environment), Arc::clone(&clock));
     let shutdown = async {
         // An error says that the sender is gone, which is an end as well.
         drop(ended.await);
     };
-    if let Err(cause) = run::run(&settings, sink, clock, shutdown).await {
+    if let Err(cause) = run::run(&settings, sink, clock, &alive, shutdown).await {
         error!(error = %chain(&cause), "agent not started, the command runs without it");
     }
 }

@@ -5,6 +5,7 @@
 //! delivers; [`run`] is the one loop around them. What applications tell comes through [`listen`] and [`probe`] into the
 //! [`intake`]. No history, no commands, no port beyond loopback but the proxy's.
 
+pub mod alive;
 pub mod batch;
 pub mod check;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod exec;
 pub mod intake;
 pub mod listen;
 pub mod log;
+pub mod manager;
 pub mod mask;
 pub mod own;
 pub mod probe;

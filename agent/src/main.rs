@@ -3,24 +3,29 @@
 use std::{
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
+    rc::Rc,
     sync::Arc,
 };
 
 use farol_agent::{
+    alive::{self, Alive},
     check,
     clock::SystemClock,
     config::{self, Settings},
     environment::Environment,
-    exec, log, run,
+    exec, log,
+    manager::Manager,
+    run,
     send::{Http, Target, tcp::Tcp},
 };
 use farol_shared::{clock::Clock, report::chain};
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
+use tracing::{error, info, warn};
 
 /// Exit status for wrong arguments, after sysexits.
 const USAGE: u8 = 64;
@@ -37,6 +42,7 @@ Commands:
   run      Measure and deliver until stopped (default)
   exec     Start PROGRAM as a container's first process does, pass on its signals, output and status, and measure it
   check    Say once, in words, what can be measured here and whether the collector can be reached
+  health   Say whether the agent that runs here (in this container, as this service) works; cheap, for health checks
 
 Options:
   --config FILE   Read this TOML file instead of /etc/farol/agent.toml
@@ -55,6 +61,8 @@ Often useful:
   FAROL_SPOOL_DIR       Directory that keeps what could not be delivered yet
   FAROL_LOG=info        error, warn, info, debug or trace
 
+SIGHUP reads the configuration again; one that is wrong is told in the log and changes nothing.
+
 Exit status: 0 stopped as asked, 1 failed, 64 wrong arguments, 78 wrong configuration. `exec` answers PROGRAM's own status,
 128 and the signal's number when a signal ended it, 127 when there is no such program, 126 when it cannot be run.
 ";
@@ -62,6 +70,7 @@ Exit status: 0 stopped as asked, 1 failed, 64 wrong arguments, 78 wrong configur
 enum Command {
     Run,
     Check,
+    Health,
     Exec(Vec<OsString>),
     PrintConfig,
     Print(&'static str),
@@ -76,9 +85,14 @@ fn main() -> ExitCode {
         return print(text);
     }
     if let Command::Exec(program) = &command {
-        return start(program, file);
+        return start(program, file.as_deref());
     }
-    let settings = match configuration(file) {
+    if matches!(command, Command::Health) {
+        let (is_well, words) = alive::ask(&Environment);
+        print(&format!("{words}\n"));
+        return ExitCode::from(u8::from(!is_well));
+    }
+    let settings = match configuration(file.as_deref()) {
         Ok(settings) => settings,
         Err(message) => return fail(CONFIG, &message),
     };
@@ -90,7 +104,7 @@ fn main() -> ExitCode {
         }),
         _ => {
             log::start(settings.log, &Environment);
-            with_runtime(|runtime| runtime.block_on(serve(&settings)))
+            with_runtime(|runtime| runtime.block_on(serve(settings, file.as_deref())))
         }
     }
 }
@@ -113,6 +127,7 @@ fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, 
             Long("check") => prints_config = true,
             Value(word) if command.is_none() && word == "run" => command = Some(Command::Run),
             Value(word) if command.is_none() && word == "check" => command = Some(Command::Check),
+            Value(word) if command.is_none() && word == "health" => command = Some(Command::Health),
             Value(word) if command.is_none() && word == "exec" => command = Some(Command::Exec(Vec::new())),
             other => return Err(other.unexpected()),
         }
@@ -124,11 +139,11 @@ fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, 
     Ok((command, file))
 }
 
-fn configuration(file: Option<PathBuf>) -> Result<Settings, String> {
+fn configuration(file: Option<&Path>) -> Result<Settings, String> {
     let is_default = file.is_none();
-    let file = file.unwrap_or_else(|| PathBuf::from(config::FILE));
+    let file = file.unwrap_or_else(|| Path::new(config::FILE));
     let name = file.display().to_string();
-    let text = match std::fs::read_to_string(&file) {
+    let text = match std::fs::read_to_string(file) {
         Ok(text) => Some(text),
         Err(error) if is_default && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(format!("cannot read the configuration {name}: {error}")),
@@ -138,7 +153,7 @@ fn configuration(file: Option<PathBuf>) -> Result<Settings, String> {
 }
 
 /// Starts a program and measures it. A wrong configuration is told, and the program runs all the same.
-fn start(program: &[OsString], file: Option<PathBuf>) -> ExitCode {
+fn start(program: &[OsString], file: Option<&Path>) -> ExitCode {
     let settings = match configuration(file) {
         Ok(settings) => Some(settings),
         Err(message) => {
@@ -156,21 +171,68 @@ fn start(program: &[OsString], file: Option<PathBuf>) -> ExitCode {
     })
 }
 
-async fn serve(settings: &Settings) -> Result<ExitCode, String> {
-    let target: Target = settings.target.clone().ok_or("send.url is not set")?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let shutdown = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+/// What the process is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, hang_up: signal(SignalKind::hangup())? })
+    }
+
+    /// Waits for the end of a run; gives the settings of the next one, if there is to be one.
+    async fn end_of_run(&mut self, file: Option<&Path>, alive: &Alive) -> Option<Settings> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hang_up.recv() => {}
+            }
+            alive.reloading();
+            match configuration(file) {
+                Ok(settings) => {
+                    info!("configuration read again");
+                    return Some(settings);
+                }
+                Err(fault) => error!(fault, "configuration is wrong; the earlier one stays in force"),
+            }
+            alive.ready();
         }
-    };
-    let sink = Http::new(target, Tcp::new(&Environment), Arc::clone(&clock));
-    match run::run(settings, sink, clock, shutdown).await {
-        Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(chain(&error).to_string()),
+        alive.stopping();
+        None
+    }
+}
+
+/// Runs until it is told to stop. SIGHUP ends a run as stopping does, delivery and spool included, and begins another.
+async fn serve(mut settings: Settings, file: Option<&Path>) -> Result<ExitCode, String> {
+    let mut signals = Signals::listen().map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let alive = Rc::new(Alive::open(&Environment, Manager::find(&Environment)));
+    // What to go back to, should a run not begin.
+    let mut earlier: Option<Settings> = None;
+    loop {
+        let target: Target = settings.target.clone().ok_or("send.url is not set")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sink = Http::new(target, Tcp::new(&Environment), Arc::clone(&clock));
+        let mut next = None;
+        let shutdown = async { next = signals.end_of_run(file, &alive).await };
+        match (run::run(&settings, sink, clock, &alive, shutdown).await, next, earlier.take()) {
+            (Ok(_), None, _) => return Ok(ExitCode::SUCCESS),
+            (Ok(_), Some(new), _) => {
+                if new.log != settings.log {
+                    warn!("the log's level is set at start: restart the agent to change it");
+                }
+                earlier = Some(std::mem::replace(&mut settings, new));
+            }
+            (Err(cause), _, Some(before)) => {
+                error!(error = %chain(&cause), "the new configuration does not work; back to the earlier one");
+                settings = before;
+            }
+            (Err(cause), _, None) => return Err(chain(&cause).to_string()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
+    alive::Alive,
     batch::Batcher,
     config::Settings,
     intake::{self, Inlet},
@@ -72,9 +73,11 @@ pub struct Agent<'a> {
     pub boot: u64,
     /// What it reads.
     pub sources: &'static [SourceRow],
+    /// Who is told that it runs.
+    pub alive: Rc<Alive>,
 }
 
-/// Runs an agent with all its sources until `shutdown` resolves.
+/// Runs an agent with all its sources until `shutdown` resolves, and tells through `alive` that it does.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start; once started it does not fail.
@@ -82,10 +85,12 @@ pub async fn run<S: Sink>(
     settings: &Settings,
     sink: S,
     clock: Arc<dyn Clock>,
+    alive: &Rc<Alive>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Finished, RunError> {
     let boot = getrandom::u64().map_err(RunError::Random)?;
-    Agent { settings, clock, boot, sources: SOURCES }.run(sink, shutdown).await
+    let alive = Rc::clone(alive);
+    Agent { settings, clock, boot, sources: SOURCES, alive }.run(sink, shutdown).await
 }
 
 /// What reading and delivery share.
@@ -101,6 +106,7 @@ struct Shared {
     /// How long the last acknowledged batch took, until it is reported.
     send_duration: Cell<Option<Duration>>,
     last_ack: Cell<Instant>,
+    alive: Rc<Alive>,
 }
 
 impl Shared {
@@ -124,6 +130,7 @@ impl Agent<'_> {
             watched: Notify::new(),
             send_duration: Cell::new(None),
             last_ack: Cell::new(Instant::now()),
+            alive: Rc::clone(&self.alive),
         });
         let listen = self.settings.listen.clone();
         let reader = Reader::new(self, Rc::clone(&shared));
@@ -170,9 +177,11 @@ impl Reader {
         let mut receivers = pin!(listen::start(listen, &context));
         let mut delivery = pin!(deliver::deliver(shared, sink, self.boot));
         {
+            shared.alive.begin(Duration::from_millis(self.interval_ms));
             let mut reading = pin!(self.read());
             let mut shutdown = pin!(shutdown);
             tokio::select! {
+                () = shared.alive.tell() => {}
                 () = &mut shutdown => {}
                 () = &mut reading => {}
                 () = &mut delivery => {}
@@ -242,6 +251,7 @@ impl Reader {
             let before = last_tick.replace((Instant::now(), interval_ms));
             self.count_missed(before, interval_ms);
             self.tick(now, interval_ms, is_base);
+            self.shared.alive.beat(Duration::from_millis(interval_ms));
             // The batch leaves before the next wait is set up.
             tokio::task::yield_now().await;
         }

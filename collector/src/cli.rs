@@ -120,7 +120,7 @@ fn run(given: &Given, vars: &BTreeMap<String, String>, out: &mut dyn Write) -> R
         Action::Token(action) => do_token(&settings()?, action, out)?,
         Action::ApiToken(ApiTokenAction::List) => token::list_api(&open(&settings()?)?, out)?,
         Action::ApiToken(ApiTokenAction::Revoke { id }) => token::revoke_api(&mut open(&settings()?)?, *id, out)?,
-        Action::Serve => serve::serve(settings()?, vars)?,
+        Action::Serve => serve::serve(settings()?, given.config.as_deref(), vars)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
+use farol_agent::manager::Manager;
 use farol_shared::clock::Clock;
 use farol_store::{Options, Store, StoreError};
 use tokio::{
@@ -35,6 +36,7 @@ use crate::{
 mod alerting;
 mod listen;
 pub mod tls;
+mod watchdog;
 
 use alerting::Alerting;
 
@@ -94,13 +96,14 @@ pub enum RunError {
 }
 
 /// Runs a collector until `stop` resolves. Calls `ready` when it serves, with its address and what to tell the person who
-/// started it.
+/// started it; the service manager is told as well.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start or had to stop.
 pub async fn serve(
     settings: Settings,
     clock: Arc<dyn Clock>,
+    manager: &Manager,
     ready: impl FnOnce(SocketAddr, FirstSteps),
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
@@ -135,11 +138,14 @@ pub async fn serve(
     let listening = tokio::spawn(listen::accept(listener, front, router, settings.http.connections_max, closed));
     tracing::info!(target: "run", %address, "collector started");
     ready(address, steps);
+    manager.ready();
     let ingest = stages.app.parts().ingest.clone();
     tokio::select! {
         () = stop => {}
+        () = watchdog::watch(manager, &stages.store, &ingest) => {}
         () = ingest.broken() => return Err(RunError::Broken),
     }
+    manager.stopping();
     drop(ingest);
     closing.send_replace(true);
     let result = stages.drain(listening).await;

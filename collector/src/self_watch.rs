@@ -7,6 +7,7 @@
 //! is a visible fact and nothing else stops.
 
 use std::{
+    rc::Rc,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -166,7 +167,7 @@ fn watch(work: Work, ingest: Ingest, own: &Own, clock: Arc<dyn Clock>, mut stopp
     };
     let boot = getrandom::u64().map_err(|error| error.to_string())?;
     let sources = if work.is_watching { SOURCES } else { &[] };
-    let agent = Agent { settings: &settings, clock, boot, sources };
+    let agent = Agent { settings: &settings, clock, boot, sources, alive: Rc::default() };
     let finished = runtime.block_on(agent.run(sink, shutdown));
     finished.map(drop).map_err(|error| report::chain(&error).to_string())
 }

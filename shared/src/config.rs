@@ -3,7 +3,12 @@
 //! A program describes its settings as one serde struct with `deny_unknown_fields` and a default for every field; [`load`]
 //! fills it. The text of the file and the variables are passed in: this module reads nothing.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use toml::{Table, Value};
@@ -22,6 +27,23 @@ impl Vars for BTreeMap<String, String> {
     }
     fn names(&self, prefix: &str) -> Vec<String> {
         self.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+}
+
+/// The variable by which systemd names the folder of a service's credentials (`LoadCredential=`).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// Where a credential of the service would lie, if systemd gave it any.
+pub fn credential(vars: &dyn Vars, name: &str) -> Option<PathBuf> {
+    Some(Path::new(&vars.var(CREDENTIALS)?).join(name))
+}
+
+/// The path of a secret's file as it was meant: a relative one is the name of a credential, where systemd gives any.
+pub fn secret_path(vars: &dyn Vars, path: PathBuf) -> PathBuf {
+    match vars.var(CREDENTIALS) {
+        // Joining leaves an absolute path as it is.
+        Some(dir) => Path::new(&dir).join(path),
+        None => path,
     }
 }
 

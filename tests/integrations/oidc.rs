@@ -46,10 +46,11 @@ impl House {
         let settings = config::load(Some(&file), &BTreeMap::new()).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
-        let task =
-            tokio::spawn(run::serve(settings, Arc::new(SystemClock), move |address, _| ready.send(address).unwrap(), async {
-                drop(stopped.await)
-            }));
+        let task = tokio::spawn(async move {
+            let (clock, nobody) = (Arc::new(SystemClock), farol_agent::manager::Manager::default());
+            let stop = async { drop(stopped.await) };
+            run::serve(settings, clock, &nobody, move |address, _| ready.send(address).unwrap(), stop).await
+        });
         let Ok(address) = started.await else { panic!("{:?}", task.await) };
         Self { address, fake, provider, stop, task, _dir: dir }
     }

@@ -124,7 +124,13 @@ impl Plan {
             let boot = self.random.borrow_mut().number();
             let inner = Http::new(target.clone(), SimNetwork, Arc::<SimClock>::clone(&self.clock));
             let sink = Witness { inner, plan: Rc::clone(&self) };
-            let agent = Agent { settings: &settings, clock: Arc::<SimClock>::clone(&self.clock), boot, sources: SOURCES };
+            let agent = Agent {
+                settings: &settings,
+                clock: Arc::<SimClock>::clone(&self.clock),
+                boot,
+                sources: SOURCES,
+                alive: Rc::default(),
+            };
             let stopped = async {
                 while !self.is_stopping.get() {
                     tokio::time::sleep(Duration::from_millis(50)).await;

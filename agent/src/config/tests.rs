@@ -123,3 +123,22 @@ fn personal_fields_of_events_are_kept_only_when_asked_for() {
     let message = with("hide").unwrap_err().to_string();
     assert!(message.starts_with("events.private: ") && message.contains("mask or keep"), "{message}");
 }
+
+#[test]
+fn systemds_credential_is_the_token_when_no_other_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    let given = |more: &[(&str, &str)]| {
+        let all = [&[("FAROL_COLLECTOR_URL", "http://c:1"), ("CREDENTIALS_DIRECTORY", dir.as_str())], more].concat();
+        read(None, &all).map(|settings| match settings.target.unwrap().token() {
+            Token::Given(secret) => secret.reveal().to_owned(),
+            Token::File(file) => file.display().to_string(),
+        })
+    };
+    assert!(given(&[]).unwrap_err().to_string().contains("send.token: is not set"));
+    std::fs::write(folder.path().join("token"), "farol_abc\n").unwrap();
+    assert_eq!(given(&[]).unwrap(), format!("{dir}/token"));
+    assert_eq!(given(&[("FAROL_TOKEN", "farol_x")]).unwrap(), "farol_x");
+    assert_eq!(given(&[("FAROL_TOKEN_FILE", "/etc/t")]).unwrap(), "/etc/t");
+    assert_eq!(given(&[("FAROL_TOKEN_FILE", "other")]).unwrap(), format!("{dir}/other"));
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use farol_shared::{
-    config::{Span, Vars},
+    config::{Span, Vars, secret_path},
     limit,
     secret::Secret,
 };
@@ -431,6 +431,9 @@ pub fn check_all(probes: &mut [Probe], vars: &dyn Vars) -> Vec<String> {
             } else {
                 faults.push(format!("have two of the name '{}'", probe.name));
             }
+        }
+        if let Password::File(file) = &mut probe.password {
+            *file = secret_path(vars, std::mem::take(file));
         }
         if let Password::Variable(name) = &probe.password {
             match vars.var(name) {

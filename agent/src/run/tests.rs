@@ -129,7 +129,7 @@ fn settings() -> Settings {
 
 async fn run_for(settings: &Settings, boot: u64, clock: &Arc<TestClock>, sink: &FakeSink, ms: u64) -> Finished {
     let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
-    let agent = Agent { settings, clock, boot, sources: ROWS };
+    let agent = Agent { settings, clock, boot, sources: ROWS, alive: Rc::default() };
     agent.run(sink.clone(), sleep(Duration::from_millis(ms))).await.unwrap()
 }
 
@@ -282,7 +282,8 @@ async fn a_killed_agent_leaves_all_but_the_last_moment_on_disk() {
     let settings = Settings { spool, ..settings() };
     let clock = clock();
     let away = FakeSink::new(|_| busy(1));
-    let agent = Agent { settings: &settings, clock: Arc::<TestClock>::clone(&clock), boot: 1, sources: ROWS };
+    let agent =
+        Agent { settings: &settings, clock: Arc::<TestClock>::clone(&clock), boot: 1, sources: ROWS, alive: Rc::default() };
     // Dropped in the middle, as a kill would: no drain, no flush.
     assert!(timeout(Duration::from_secs(20), agent.run(away, std::future::pending())).await.is_err());
     let back = FakeSink::new(acknowledge);

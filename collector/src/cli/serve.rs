@@ -8,12 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use farol_agent::manager::Manager;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, Settings, absolute, health::reachable, log};
-use crate::{access::FirstSteps, clock::SystemClock, run};
+use crate::{access::FirstSteps, clock::SystemClock, config, run};
 
-pub(super) fn serve(settings: Settings, vars: &BTreeMap<String, String>) -> Result<(), CliError> {
+pub(super) fn serve(settings: Settings, file: Option<&Path>, vars: &BTreeMap<String, String>) -> Result<(), CliError> {
     // The filter was checked with the other settings.
     log::start(settings.log.parse().unwrap_or_default(), vars);
     let welcome = Welcome::new(&settings);
@@ -24,8 +25,33 @@ pub(super) fn serve(settings: Settings, vars: &BTreeMap<String, String>) -> Resu
             // Without standard output there is nobody to tell; the log says the address too.
             drop(io::stdout().lock().write_all(welcome.text(address, &steps).as_bytes()));
         };
-        Ok(run::serve(settings, Arc::new(SystemClock), ready, stop).await?)
+        let manager = Manager::find(vars);
+        // Heard from now on: unheard, the signal would end the process.
+        let hang_up = signal(SignalKind::hangup()).map_err(CliError::Runtime)?;
+        let serving = run::serve(settings, Arc::new(SystemClock), &manager, ready, stop);
+        tokio::select! {
+            served = serving => Ok(served?),
+            () = look_again(hang_up, &manager, file, vars) => Ok(()),
+        }
     })
+}
+
+/// At each SIGHUP reads the configuration and says whether the next start will take it. The certificate is read again by
+/// [`run::tls`]; all else is what history, accounts and queues were opened with, and needs a restart.
+async fn look_again(mut hang_up: Signal, manager: &Manager, file: Option<&Path>, vars: &BTreeMap<String, String>) {
+    while hang_up.recv().await.is_some() {
+        manager.reloading();
+        match config::load(file, vars) {
+            Ok(_) => tracing::info!(target: "run", "configuration is right; what changed in it holds from the next restart on"),
+            Err(faults) => {
+                for fault in faults {
+                    tracing::error!(target: "run", %fault, "configuration is wrong; the next restart would fail");
+                }
+            }
+        }
+        manager.ready();
+    }
+    std::future::pending().await
 }
 
 /// Ends at the first SIGTERM or SIGINT. A second one ends the program at once, should draining take too long.

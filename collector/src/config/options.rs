@@ -61,14 +61,24 @@ pub const OPTIONS: &[OptionRow] = &[
         "none",
         "First start only: creates `admin` (super_admin) with this password. Without it a one-time set-up link is printed.",
     ),
-    row("access.admin_password_file", "FAROL_ADMIN_PASSWORD_FILE", "none", "The same, read from a file."),
+    row(
+        "access.admin_password_file",
+        "FAROL_ADMIN_PASSWORD_FILE",
+        "`admin-password` in $CREDENTIALS_DIRECTORY, if systemd gives one",
+        "The same, read from a file. A relative path of this or any other secret's file is the name of such a credential.",
+    ),
     row(
         "access.agent_token",
         "FAROL_AGENT_TOKEN",
         "none",
         "An agent token that is accepted from the start, beside those made by `token create`.",
     ),
-    row("access.agent_token_file", "FAROL_AGENT_TOKEN_FILE", "none", "The same, read from a file."),
+    row(
+        "access.agent_token_file",
+        "FAROL_AGENT_TOKEN_FILE",
+        "`agent-token` in $CREDENTIALS_DIRECTORY, if systemd gives one",
+        "The same, read from a file.",
+    ),
     row(
         "access.session_idle",
         "FAROL_ACCESS__SESSION_IDLE",

@@ -140,3 +140,21 @@ fn yes_and_no_are_written_in_the_ways_people_write_them() {
 }
 
 mod integrations;
+
+#[test]
+fn systemds_credentials_are_taken_and_a_blank_one_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let dir = folder.path().display().to_string();
+    let given = |more: &[(&str, &str)]| {
+        let access = read(&[&[("CREDENTIALS_DIRECTORY", dir.as_str())], more].concat()).unwrap().access;
+        [access.admin_password, access.agent_token].map(|secret| secret.map(|secret| secret.reveal().to_owned()))
+    };
+    assert_eq!(given(&[]), [None, None]);
+    write("admin-password", "\n");
+    write("agent-token", "farol_of_systemd\n");
+    write("other", "farol_of_a_file\n");
+    assert_eq!(given(&[]), [None, Some("farol_of_systemd".to_owned())]);
+    assert_eq!(given(&[("FAROL_AGENT_TOKEN", "farol_of_a_variable")])[1].as_deref(), Some("farol_of_a_variable"));
+    assert_eq!(given(&[("FAROL_AGENT_TOKEN_FILE", "other")])[1].as_deref(), Some("farol_of_a_file"));
+}

@@ -1,7 +1,6 @@
 //! Settings as people write them, and the check that turns them into [`Settings`].
 
-use std::path::Path;
-
+use farol_shared::config::{credential, secret_path};
 use serde::{Deserialize, Deserializer};
 use toml::Table;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -205,7 +204,7 @@ impl Written {
             trusted_proxies: faults.take("trusted_proxies", self.trusted_proxies.networks()).unwrap_or_default(),
         };
         let secure_cookie = transport.tls.is_some() || public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-        let mut access = self.access.check(&mut faults, secure_cookie);
+        let mut access = self.access.check(&mut faults, secure_cookie, vars);
         access.issuers = faults.all("issuer", access::issuers(self.issuer, vars));
         access.oidc = faults.all("oidc", access::providers(self.oidc, vars));
         let retention = self.retention.check(&mut faults);
@@ -331,13 +330,23 @@ impl Faults {
         span.0
     }
 
-    fn secret(&mut self, key: &str, given: Option<Secret>, file: Option<&Path>) -> Option<Secret> {
+    /// The secret, its file's content, or else systemd's credential of the same name (`access.agent_token`: `agent-token`).
+    fn secret(&mut self, key: &str, given: Option<Secret>, file: Option<PathBuf>, vars: &dyn Vars) -> Option<Secret> {
+        let name = key.rsplit('.').next().unwrap_or(key).replace('_', "-");
+        let file = match file {
+            Some(file) => Some(secret_path(vars, file)),
+            None if given.is_none() => credential(vars, &name).filter(|file| {
+                // The unit gives a blank one where people made none.
+                file.exists() && !read_file(file).is_ok_and(|text| text.trim().is_empty())
+            }),
+            None => None,
+        };
         let (Some(path), given) = (file, &given) else { return given };
         if given.is_some() {
             self.add(key, format!("is given twice: keep either it or {key}_file"));
             return None;
         }
-        match read_file(path) {
+        match read_file(&path) {
             Ok(text) => Some(Secret::new(&text)),
             Err(fault) => {
                 self.add(&format!("{key}_file"), fault.to_string());
@@ -348,14 +357,14 @@ impl Faults {
 }
 
 impl Access {
-    fn check(self, faults: &mut Faults, secure_cookie: bool) -> AccessSettings {
-        let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file.as_deref());
+    fn check(self, faults: &mut Faults, secure_cookie: bool, vars: &dyn Vars) -> AccessSettings {
+        let admin_password = faults.secret("access.admin_password", self.admin_password, self.admin_password_file, vars);
         if let Some(Err(error)) =
             admin_password.as_ref().map(|p| crate::access::password::check(p.reveal(), crate::access::setup::ADMIN))
         {
             faults.add("access.admin_password", error.to_string());
         }
-        let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file.as_deref());
+        let agent_token = faults.secret("access.agent_token", self.agent_token, self.agent_token_file, vars);
         if let Some(Err(message)) = agent_token.as_ref().map(|t| usable_token(t.reveal())) {
             faults.add("access.agent_token", message);
         }

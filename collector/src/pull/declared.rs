@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, time::Duration};
 
 use farol_shared::{
-    config::{Span, Vars},
+    config::{Span, Vars, secret_path},
     limit,
 };
 use serde::de::DeserializeOwned;
@@ -137,9 +137,8 @@ pub(crate) fn fetch(table: &mut Table, key: &str, vars: &dyn Vars) -> Result<(),
         return Err(format!("{key} is no text: write {key}_file = \"/path\" or {key}_env = \"NAME\""));
     }
     let secret = match (file, variable) {
-        (Some(path), _) => {
-            read_secret(Path::new(&path)).map_err(|wrong| format!("{key}_file: {path} cannot be read: {wrong}"))?
-        }
+        (Some(path), _) => read_secret(&secret_path(vars, path.clone().into()))
+            .map_err(|wrong| format!("{key}_file: {path} cannot be read: {wrong}"))?,
         (None, Some(name)) => {
             vars.var(&name).ok_or_else(|| format!("{key}_env: the variable {name} is not set in the collector's environment"))?
         }

@@ -232,6 +232,13 @@ impl Store {
         }
     }
 
+    /// Waits until the writer answers, behind all that waits for it; false when it has ended. One that hangs never answers.
+    #[must_use]
+    pub fn is_writer_alive(&self) -> bool {
+        let (reply, answer) = sync_channel(1);
+        self.0.commands.send(Command::Ask(reply)).is_ok() && answer.recv().is_ok()
+    }
+
     /// Does at once what the keeper does by and by: merging, rollups and retention that are due by the clock; with `seal`,
     /// all samples in memory become blocks first.
     ///

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Bury(u64, SyncSender<Result<(), CommitError>>),
     /// Copy the rest of the write-ahead log into the file.
     Checkpoint(SyncSender<Result<(), CommitError>>),
+    /// Answer, as a sign of life.
+    Ask(SyncSender<()>),
     /// Stop after what came before.
     Close,
 }
@@ -95,6 +97,7 @@ impl Writer {
                     let copied = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
                     reply.try_send(copied.map_err(|error| CommitError::Disk(error.to_string()))).unwrap_or_default();
                 }
+                Command::Ask(reply) => reply.try_send(()).unwrap_or_default(),
                 Command::Close => break,
             }
         }

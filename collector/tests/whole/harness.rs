@@ -72,10 +72,11 @@ impl Collector {
     pub(crate) async fn start(settings: Settings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = oneshot::channel();
-        let task =
-            tokio::spawn(run::serve(settings, Arc::new(SystemClock), move |address, _| ready.send(address).unwrap(), async {
-                drop(stopped.await)
-            }));
+        let task = tokio::spawn(async move {
+            let (clock, nobody) = (Arc::new(SystemClock), farol_agent::manager::Manager::default());
+            let stop = async { drop(stopped.await) };
+            run::serve(settings, clock, &nobody, move |address, _| ready.send(address).unwrap(), stop).await
+        });
         let Ok(address) = timeout(LONG, started).await.unwrap() else { panic!("{:?}", task.await) };
         Self { address, stop, task }
     }

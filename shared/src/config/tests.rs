@@ -76,3 +76,14 @@ fn spans_and_sizes_read_what_they_write() {
     assert!(Size::parse("64MB").is_err());
     assert!(Size::parse("99999999GiB").is_err());
 }
+
+#[test]
+fn a_relative_path_of_a_secret_is_the_name_of_a_credential() {
+    let with = BTreeMap::from([("CREDENTIALS_DIRECTORY".to_owned(), "/run/credentials/x".to_owned())]);
+    let without = BTreeMap::new();
+    assert_eq!(secret_path(&with, "redis".into()), Path::new("/run/credentials/x/redis"));
+    assert_eq!(secret_path(&with, "/etc/redis".into()), Path::new("/etc/redis"));
+    assert_eq!(secret_path(&without, "redis".into()), Path::new("redis"));
+    assert_eq!(credential(&with, "token").unwrap(), Path::new("/run/credentials/x/token"));
+    assert!(credential(&without, "token").is_none());
+}
