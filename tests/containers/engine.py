@@ -2,6 +2,7 @@
 """Run inside the engine's network: `python3 tests/containers/engine.py FILE...` runs the tests of these files so."""
 
 import atexit
+import hashlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -97,17 +99,19 @@ class Engine:
         seen = lambda: self.inspect(container, form)
         until(f"{form} of {container} to be {wanted}, not {seen()}", lambda: seen() == wanted)
 
-    def stand_in(self, name, packages, prepare=None, changes=()):
-        """An image under the name of a registry's, of packages that this machine has installed."""
-        kept = TARGET / "guest" / f"image-{re.sub('[^a-z0-9.]+', '-', name)}.tar"
-        made_of = kept.with_suffix(".made-of")
-        recipe = f"{packages} {prepare.__doc__ if prepare else ''}"
-        if not kept.exists() or not made_of.exists() or made_of.read_text() != recipe:
+    def stand_in(self, name, packages, add=None, recipe="", changes=()):
+        """An image under the name of a registry's, of packages that this machine has installed; `add` puts more into its
+        archive, and is described by `recipe`, so that it is made anew when that changes."""
+        recipe = f"{packages} {recipe} {(HERE / 'root').read_text()}"
+        kept = TARGET / "guest" / f"image-{re.sub('[^a-z0-9.]+', '-', name)}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}.tar"
+        if not kept.exists():
+            part = kept.with_suffix(f".{os.getpid()}")
             kept.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run([HERE / "root", kept, *packages], check=True)
-            if prepare:
-                prepare(kept)
-            made_of.write_text(recipe)
+            subprocess.run([HERE / "root", part, *packages], check=True)
+            with tarfile.open(part, "a") as archive:
+                if add:
+                    add(archive)
+            part.rename(kept)
         changes = ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", *changes]
         self.docker("import", *[word for change in changes for word in ("-c", change)], str(kept), name)
 
@@ -124,6 +128,9 @@ class Engine:
             put = lambda source, to: (left / to).parent.mkdir(parents=True, exist_ok=True) or shutil.copy2(source, left / to)
             put(program, f"built/usr/bin/farol-{name}")
             put(f"/{CERTIFICATES}", f"built/{CERTIFICATES}")
+            # A debug build given for a trial is not static: its libraries go with it. What ships has none.
+            for library in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], capture_output=True, text=True).stdout):
+                put(library, f"built{library}")
             folder = left / ("built/var/lib/farol-agent" if name == "agent" else "folder")
             folder.mkdir(parents=True)
             folder.chmod(0o1777 if name == "agent" else 0o700)
@@ -265,17 +272,16 @@ class Test(unittest.TestCase):
         cls.engine.collector_image()
         cls.engine.python()
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        try:
-            return super().run(result)
-        finally:
-            if len(result.failures) + len(result.errors) > before:
-                print(self.engine.docker("ps", "-a"))
-                for one in self.engine.docker("ps", "-aq").split():
-                    print(f"--- log of {one}\n" + "\n".join(self.engine.logs(one).splitlines()[-25:]))
+    def setUp(self):
+        result = self._outcome.result
+        self.faults_before = len(result.failures) + len(result.errors)
 
     def tearDown(self):
+        result = self._outcome.result
+        if len(result.failures) + len(result.errors) > self.faults_before:
+            print(self.engine.docker("ps", "-a"))
+            for one in self.engine.docker("ps", "-aq").split():
+                print(f"--- log of {one}\n" + "\n".join(self.engine.logs(one).splitlines()[-25:]))
         for kind, words in [("container", ["rm", "-f", "-v"]), ("volume", ["rm"]), ("network", ["rm"])]:
             wanted = ["ps", "-aq"] if kind == "container" else [kind, "ls", "-q", *(["-f", "type=custom"] if kind == "network" else [])]
             found = self.engine.docker(*wanted).split()

@@ -72,7 +72,7 @@ class Sidecar(Test):
         resource = api.wait_container(container)
         ask = lambda: urllib.request.urlopen("http://127.0.0.1:8000/", timeout=10).status
         until("the application to answer through the agent", lambda: ask() == 200)
-        seen = lambda: [one for one in api.ask("/api/v1/requests/endpoints")["endpoints"] if one["service"] == "shop"]
+        seen = lambda: [one for one in api.ask("/api/v1/requests/endpoints")["endpoints"] if one["route"] == "/" and one["count"]]
         until("the requests of the service", seen)
 
         network = self.engine.docker("network", "ls", "-q", "-f", "name=shop_default")
