@@ -140,7 +140,8 @@ pub enum ReadError {
     },
     /// The group to measure is in no cgroup file system that can be seen.
     #[error(
-        "no mounted cgroup tree holds the group {group} of process {pid}: mount /sys/fs/cgroup, or give the agent the uid and gid of the application"
+        "cannot see the cgroup {group} of process {pid}: run the agent as the user and group of that process, or as root with the \
+         capability SYS_PTRACE, or mount the machine's /sys/fs/cgroup into it, read-only"
     )]
     NoGroup {
         /// The group's path, as `/proc/PID/cgroup` has it.

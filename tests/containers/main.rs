@@ -1,1 +1,64 @@
-//! Images and compose files, run by a real Docker engine.
+//! Images and compose files, run by a real Docker engine: each test is a file of Python beside this one, with an engine of its
+//! own; `docs` runs the commands of docs/DOCKER.md, which this hands to it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code: a failure is the message")]
+
+use std::{fs, process::Command};
+
+use farol_tests::{
+    docs,
+    process::{agent_program, collector_program, project, setting, target},
+};
+
+/// Runs the tests of one file in an engine's network.
+fn python(file: &str, variables: &[(&str, &str)]) {
+    let status = Command::new("/usr/bin/python3")
+        .arg(project().join("tests/containers/engine.py"))
+        .arg(file)
+        .env("CARGO_TARGET_DIR", target())
+        .env("FAROL_AGENT_BIN", agent_program())
+        .env("FAROL_COLLECTOR_BIN", collector_program())
+        .envs(variables.iter().copied())
+        .status()
+        .unwrap();
+    assert!(status.success(), "tests/containers/{file}.py: {status}; `tests/containers/engine.py {file}` runs it alone");
+}
+
+#[test]
+fn images_are_small_need_no_rights_and_tell_their_health() {
+    python("images", &[]);
+}
+
+#[test]
+fn a_sidecar_tells_the_kernels_figures_of_its_application() {
+    python("sidecar", &[]);
+}
+
+#[test]
+fn exec_measures_the_container_that_it_is_in() {
+    python("exec", &[]);
+}
+
+#[test]
+fn one_agent_sees_every_container_of_its_machine() {
+    python("host", &[]);
+}
+
+#[test]
+fn the_commands_of_the_page_about_docker_work() {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, block) in docs::blocks("docs/DOCKER.md", "docker").iter().enumerate() {
+        let name = format!("{at:03}-line-{}", block.line);
+        fs::write(folder.path().join(name), &block.text).unwrap();
+    }
+    python("pages", &[("FAROL_BLOCKS", &folder.path().display().to_string())]);
+}
+
+/// Minutes: five servers, three images made of Debian's packages. `FAROL_SLOW=1` runs it.
+#[test]
+fn the_full_example_works_from_end_to_end() {
+    if setting("FAROL_SLOW").is_none() {
+        eprintln!("NOT RUN: the full example runs with FAROL_SLOW=1");
+        return;
+    }
+    python("full", &[]);
+}

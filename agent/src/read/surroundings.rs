@@ -148,13 +148,15 @@ impl Surroundings {
     /// What was found, one line a thing, for `check`: a word and what it says.
     #[must_use]
     pub fn words(&self) -> Vec<(&'static str, String)> {
-        let limits = limits::effective(&self.group, &self.machine, &mut limits::Seen::default());
-        let mut words = vec![
-            ("place", self.place.to_string()),
-            ("measures", self.measured.to_string()),
-            ("cpu limit", format!("{} CPUs, from {}", limits.cpu.value, limits.cpu.source)),
-            ("memory limit", format!("{} bytes, from {}", limits.memory.value, limits.memory.source)),
-        ];
+        let mut words = vec![("place", self.place.to_string()), ("measures", self.measured.to_string())];
+        if self.measured == Measured::Application && self.group.is_empty() {
+            words.push(("cpu limit", "unknown: the container's files cannot be seen".to_owned()));
+            words.push(("memory limit", "unknown as well".to_owned()));
+        } else {
+            let limits = limits::effective(&self.group, &self.machine, &mut limits::Seen::default());
+            words.push(("cpu limit", format!("{} CPUs, from {}", limits.cpu.value, limits.cpu.source)));
+            words.push(("memory limit", format!("{} bytes, from {}", limits.memory.value, limits.memory.source)));
+        }
         let group = self.group.main().map(|dir| format!("{} ({}, {})", dir.name, dir.version.as_str(), dir.path.display()));
         words.push(("cgroup", group.unwrap_or_else(|| "none found".to_owned())));
         if let Some(container) = &self.container {
@@ -216,6 +218,10 @@ impl Views {
                 .or_else(|| usable(trees.search(membership)));
             if let Some(group) = found {
                 return (Measured::Application, group);
+            }
+            // Figures of the agent's own container under the application's name would be wrong, and none are honest.
+            if !membership.is_empty() && *membership != self.own_membership {
+                return (Measured::Application, Group::default());
             }
         }
         let own = trees.locate(&self.own_membership);

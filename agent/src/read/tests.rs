@@ -188,6 +188,44 @@ fn fixture_sidecar_v1_finds_the_application_in_a_mounted_tree() {
     assert!(source.starts_with("cgroup v1 memory.limit_in_bytes of /docker/9a8b"), "{source}");
 }
 
+/// A sidecar that may not look into the application's files: its own tree is another container's.
+#[test]
+fn a_sidecar_that_may_not_look_tells_nothing_instead_of_its_own_figures() {
+    const OWN: &str = "21aafb6af007f887a1c0aeab10cd7e8dfc16e960df0e4d1354df5cea0bcfc69e";
+    const APP: &str = "8a475a89119ff2badaf3ed2e67aa8ef070b3c7058568d780c1a9b90ef1e5f476";
+    for (own, app, kind) in [
+        (format!("4:memory:/docker/{OWN}\n"), format!("4:memory:/docker/{APP}\n"), "cgroup cgroup rw,memory"),
+        ("0::/\n".to_owned(), format!("0::/../docker-{APP}.scope\n"), "cgroup2 cgroup rw"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let root = if kind.starts_with("cgroup2") { "/".to_owned() } else { format!("/docker/{OWN}") };
+        write("proc/self/stat", "12 (farol-agent) S 0\n");
+        write("proc/self/cgroup", &own);
+        write("proc/1/cgroup", &app);
+        write("proc/1/comm", "python3\n");
+        write("proc/self/mountinfo", &format!("1 0 0:5 {root} /sys/fs/cgroup ro - {kind}\n"));
+        for file in ["memory.limit_in_bytes", "memory.max", "memory.current", "cgroup.type"] {
+            write(&format!("sys/fs/cgroup/{file}"), "50331648\n");
+        }
+        let around = Surroundings::find(&Roots::new(dir.path()));
+        assert_eq!((around.place, around.measured), (Place::Container, Measured::Application), "{own}");
+        let described = Described { attributes: [("service.name".into(), "shop".into())].into(), ..Described::default() };
+        let read = read(&Roots::new(dir.path()), &described, &["filesystems"]);
+        assert_eq!(read.own.attributes["container.id"], APP);
+        let figures = read.values.get(&read.own.key).into_iter().flatten().find(|(series, _)| series.starts_with("container."));
+        assert_eq!(figures, None, "a figure that is not the application's");
+        let failure = read.failures.iter().find(|text| text.starts_with("cgroup:")).expect("it says what it misses");
+        assert!(failure.contains(APP) && failure.contains("user and group"), "{failure}");
+        let words = around.words();
+        assert!(words.iter().all(|(_, words)| !words.contains("50331648")), "{words:?}");
+    }
+}
+
 #[test]
 fn fixture_lxc_v2_takes_the_limit_that_lxcfs_shows() {
     let read = fixture("lxc-v2");
