@@ -8,7 +8,7 @@ import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
 import { openAll, openClass } from '../state/alerts';
-import { role, roleWord } from '../state/roles';
+import { mayAddAgents, role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
@@ -117,6 +117,12 @@ function Sidebar() {
         {listed.value.map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={resource.row.value.name} />
         ))}
+        {mayAddAgents() && (
+          <a href={href('/add-agent')} aria-current={path.value === '/add-agent' ? 'page' : undefined}>
+            <Icon name="plus" size={14} />
+            <span class="ell">{m.addAgent}</span>
+          </a>
+        )}
         <Late load={boardLinks} />
       </nav>
       <div class="side-foot">
