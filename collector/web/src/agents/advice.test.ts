@@ -18,7 +18,7 @@ it('names who was turned away, and why', () => {
   setLang('en');
   const of = (token: Arrivals['turned_away'][number]['token'], name: string | null = null) =>
     advice({ ...NOTHING, turned_away: [{ at: 88_000, address: '10.0.0.5', token, name }] })[0];
-  expect(of('cut')).toMatch(/^From 10\.0\.0\.5, 12 s ago: an agent with a token that is cut/);
+  expect(of('cut')).toMatch(/^From 10\.0\.0\.5, 12\ss ago: an agent with a token that is cut/);
   expect(of('revoked', 'old')).toContain('the revoked token old.');
   expect(of('missing')).toContain('FAROL_TOKEN is empty');
   expect(of('api_token')).toContain('farol_api_');
@@ -39,6 +39,6 @@ it('tells what happened to the token itself first', () => {
     'This token was revoked',
     'A batch of this agent was refused',
     'An agent asked with this token whether it would be let in, and it would',
-    'From an unknown address, 1 s ago',
+    'From an unknown address, 1\u202fs ago',
   ]);
 });
