@@ -47,7 +47,10 @@ async function makeToken(page, name) {
 
 /** The text of a step at a place. */
 async function snippet(page, place, step) {
-  await page.getByRole('group', { name: 'Where the agent will run' }).getByRole('button', { name: place, exact: true }).click();
+  await page
+    .getByRole('group', { name: 'Where the agent will run' })
+    .getByRole('button', { name: place, exact: true })
+    .click();
   return page.locator(`[data-step="${step}"] pre`).innerText();
 }
 

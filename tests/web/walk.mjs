@@ -41,7 +41,15 @@ try {
   if (cookie?.path !== home.pathname) faults.push(`the cookie holds for ${cookie?.path}`);
 
   const links = await page.locator('aside nav a[href^="#/"]').evaluateAll((all) => all.map((one) => one.hash));
-  const more = ['#/settings/users', '#/settings/tokens', '#/settings/audit', '#/alerts/history', '#/rules', '#/silences', '#/channels'];
+  const more = [
+    '#/settings/users',
+    '#/settings/tokens',
+    '#/settings/audit',
+    '#/alerts/history',
+    '#/rules',
+    '#/silences',
+    '#/channels',
+  ];
   const places = [...new Set([...links, ...more])];
   for (const place of places) {
     await page.evaluate((to) => {
@@ -50,7 +58,8 @@ try {
     await page.locator('main h1').waitFor();
     await page.waitForLoadState('networkidle');
     await until(`${place} without a placeholder`, async () => (await page.locator('main .sk').count()) === 0);
-    if ((await page.getByText(/could not be loaded|não pôde ser carregad/).count()) > 0) faults.push(`${place} did not load`);
+    if ((await page.getByText(/could not be loaded|não pôde ser carregad/).count()) > 0)
+      faults.push(`${place} did not load`);
   }
   // A place by its address, and a reload there.
   await page.goto(`${url}monitoring`);
