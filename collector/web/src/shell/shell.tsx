@@ -47,8 +47,8 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 }
 
 function PageLink({ page }: { page: PageRow }) {
-  // A dashboard has a link of its own below.
-  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/');
+  // A dashboard and the adding of an agent have links of their own below.
+  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/') && path.value !== '/add-agent';
   return (
     <a href={href(page.path)} aria-current={isHere ? 'page' : undefined}>
       <Icon name={page.icon} />
@@ -119,7 +119,7 @@ function Sidebar() {
         ))}
         {mayAddAgents() && (
           <a href={href('/add-agent')} aria-current={path.value === '/add-agent' ? 'page' : undefined}>
-            <Icon name="plus" size={14} />
+            <Icon name="plus" />
             <span class="ell">{m.addAgent}</span>
           </a>
         )}
