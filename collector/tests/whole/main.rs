@@ -14,6 +14,7 @@ mod alerts;
 mod alert_day;
 #[cfg(test)]
 mod api;
+#[cfg(test)]
 mod arrivals;
 #[cfg(test)]
 mod boards;
