@@ -59,8 +59,8 @@ struct Inner {
     state: State,
     clock: Arc<dyn Clock>,
     settings: AccessSettings,
-    /// Origin of the public address (`https://host[:port]`), accepted beside the address that a request names.
-    public_origin: Option<String>,
+    /// The public address, whose origin is accepted beside the address that a request names.
+    home: Option<origin::Home>,
     /// The token that the configuration allows, as its fingerprint.
     configured_token: Option<Fingerprint>,
     signer: jwt::Signer,
@@ -131,7 +131,7 @@ impl Access {
             signer: jwt::Signer::new(&key),
             issuers: issuer::Issuers::start(&settings.issuers)?,
             oidc: oidc::Oidc::new(&settings.oidc, public_url)?,
-            public_origin: public_url.and_then(origin::of_url),
+            home: public_url.and_then(origin::Home::of),
             configured_token,
             seal,
             hasher,
@@ -226,7 +226,17 @@ impl Access {
     }
 
     fn public_origin(&self) -> Option<&str> {
-        self.0.public_origin.as_deref()
+        self.0.home.as_ref().map(|home| home.origin.as_str())
+    }
+
+    /// Where people and agents find the collector, when the configuration says so.
+    fn public_url(&self) -> Option<&str> {
+        self.0.home.as_ref().map(|home| home.url.as_str())
+    }
+
+    /// The path for which a cookie holds that is given to somebody who asked this host.
+    fn cookie_path(&self, host: Option<&str>) -> &str {
+        self.0.home.as_ref().map_or("/", |home| home.cookie_path(host))
     }
 
     fn signer(&self) -> &jwt::Signer {

@@ -27,6 +27,8 @@ use farol_shared::{
 use farol_store::{CommitError, Outcome, Store};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use arrivals::Arrivals;
+
 use crate::{
     access::AgentAuth,
     live::Arrival,
@@ -34,6 +36,7 @@ use crate::{
     push::{Push, feed::Shown},
 };
 
+pub mod arrivals;
 mod binding;
 mod body;
 mod decompress;
@@ -74,6 +77,7 @@ struct Inner {
     in_flight: Arc<Semaphore>,
     large: Semaphore,
     counts: Counts,
+    arrivals: Arrivals,
     refusals: Repeated,
     disk_failures: Repeated,
     /// Set when a part failed without which nothing may go on.
@@ -200,6 +204,7 @@ impl Ingest {
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
             large: Semaphore::new(LARGE_DECODES_MAX),
             counts: Counts::default(),
+            arrivals: Arrivals::default(),
             refusals: Repeated::default(),
             disk_failures: Repeated::default(),
             broken: watch::Sender::new(false),
@@ -231,6 +236,9 @@ impl Ingest {
             Ok(_) => {}
             Err(Refusal::Never { status, detail }) => {
                 self.0.counts.refused.fetch_add(1, Ordering::Relaxed);
+                if let Some(agent) = agent {
+                    self.0.arrivals.refused(agent.token_id, status.as_u16(), detail, self.0.clock.now_ms());
+                }
                 // An agent that sends what is never accepted may do so every second.
                 if let Some(times) = self.0.refusals.tell(self.0.clock.now_ms()) {
                     tracing::warn!(target: "ingest", status = status.as_u16(), detail, times, "batch refused");
@@ -259,6 +267,12 @@ impl Ingest {
         }
     }
 
+    /// Who came to the door lately.
+    #[must_use]
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
+    }
+
     /// Resolves when a part failed without which nothing may go on: the writer, or this stage itself.
     pub async fn broken(&self) {
         let mut broken = self.0.broken.subscribe();
@@ -277,6 +291,9 @@ impl Ingest {
         let now_ms = self.0.clock.now_ms();
         if batch.boot == 0 && batch.frames.is_empty() {
             // `farol-agent check` asks whether it would be let in.
+            if let Some(agent) = agent {
+                self.0.arrivals.checked(agent.token_id, now_ms);
+            }
             return Ok(Ack { seq: batch.seq, watched: false, now_ms });
         }
         if let Some(agent) = agent {
@@ -288,6 +305,10 @@ impl Ingest {
             Outcome::Stored(committed) => {
                 self.0.counts.stored.fetch_add(1, Ordering::Relaxed);
                 self.0.counts.samples.fetch_add(samples, Ordering::Relaxed);
+                if let Some(agent) = agent {
+                    let resources = committed.resources.iter().map(|table| table.resource);
+                    self.0.arrivals.delivered(agent.token_id, &committed.agent, resources, now_ms);
+                }
                 let watched = self.0.push.is_any_watched(committed.resources.iter().map(|table| table.resource));
                 Ok(Ack { seq: committed.seq, watched, now_ms: self.0.clock.now_ms() })
             }

@@ -62,11 +62,11 @@ pub async fn harden(mut response: Response) -> Response {
 
 /// Answers every path that no route takes: a file of the page, the page itself, or 404.
 pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    harden(answer(FILES, &method, uri.path(), &headers)).await
+    harden(answer(FILES, &method, &uri, &headers)).await
 }
 
-fn answer(files: &[File], method: &Method, path: &str, headers: &HeaderMap) -> Response {
-    let path = path.trim_start_matches('/');
+fn answer(files: &[File], method: &Method, uri: &Uri, headers: &HeaderMap) -> Response {
+    let path = uri.path().trim_start_matches('/');
     let first = path.split('/').next().unwrap_or_default();
     if NOT_PAGES.contains(&first) {
         return Problem::not_found("there is no such route").into_response();
@@ -78,13 +78,25 @@ fn answer(files: &[File], method: &Method, path: &str, headers: &HeaderMap) -> R
     }
     let found = |path: &str| files.binary_search_by(|file| file.path.cmp(path)).ok().and_then(|at| files.get(at));
     let last = path.rsplit('/').next().unwrap_or_default();
-    // A path without an extension is a place within the page.
-    let file = found(path).or_else(|| if last.contains('.') { None } else { found("index.html") });
-    match file {
+    match found(if path.is_empty() { "index.html" } else { path }) {
         Some(file) => serve(file, headers),
+        // A path without an extension is a place within the page.
+        None if !last.contains('.') && !files.is_empty() => place(uri),
         None if files.is_empty() => Problem::not_found("this collector was built without its page").into_response(),
         None => Problem::not_found("there is no such file").into_response(),
     }
+}
+
+/// Sends a browser to the page with the place behind `#`. The address is relative, as below a proxy's path nobody here knows
+/// where the page begins, and from deeper down the page would not find its own files.
+fn place(uri: &Uri) -> Response {
+    let depth = uri.path().matches('/').count().saturating_sub(1);
+    let up = if depth == 0 { "./".to_owned() } else { "../".repeat(depth) };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let to = format!("{up}#/{}{query}", uri.path().trim_matches('/'));
+    // What came as a part of a request's first line fits into a header.
+    let Ok(to) = HeaderValue::from_str(&to) else { return Problem::not_found("there is no such page").into_response() };
+    (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
 }
 
 fn serve(file: &File, headers: &HeaderMap) -> Response {
@@ -170,7 +182,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let (parts, body) = answer(PAGE, &method, path, &map).into_parts();
+        let (parts, body) = answer(PAGE, &method, &path.parse().unwrap(), &map).into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
     }
 
@@ -209,9 +221,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_within_the_page_is_the_page_and_an_unknown_file_is_not() {
-        for path in ["/infra/web-1", "/login", "/index.html", "//"] {
+    async fn a_place_within_the_page_leads_there_and_an_unknown_file_is_none() {
+        for path in ["/", "/index.html", "//"] {
             assert_eq!(get(path, &[]).await.2, b"<p>", "{path}");
+        }
+        for (path, to) in [
+            ("/monitoring", "./#/monitoring"),
+            ("/monitoring/", "../#/monitoring"),
+            ("/alerts/history?range=1h", "../#/alerts/history?range=1h"),
+            ("/d/a%2Fb/c", "../../#/d/a%2Fb/c"),
+            ("//evil.example/x", "../../#/evil.example/x"),
+        ] {
+            let (status, headers, _) = get(path, &[]).await;
+            assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::FOUND, to), "{path}");
         }
         for path in [
             "/favicon.ico",

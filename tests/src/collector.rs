@@ -100,6 +100,12 @@ impl Collector {
         Self::options().start()
     }
 
+    /// Sets or replaces a variable of its environment for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.vars.retain(|(key, _)| key != name);
+        self.vars.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

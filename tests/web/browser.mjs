@@ -28,8 +28,9 @@ export function launch() {
 }
 
 /** A fresh page with its own storage; `faults` collects what the console and the page complain about. */
-export async function open(browser, { locale = 'en-US', size = DESKTOP, theme = 'dark' } = {}) {
-  const context = await browser.newContext({ locale, viewport: size, colorScheme: theme, hasTouch: size === PHONE });
+export async function open(browser, { locale = 'en-US', size = DESKTOP, theme = 'dark', ...more } = {}) {
+  const hasTouch = size === PHONE;
+  const context = await browser.newContext({ locale, viewport: size, colorScheme: theme, hasTouch, ...more });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const faults = [];

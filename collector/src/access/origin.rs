@@ -82,6 +82,35 @@ pub fn of_url(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", authority(url)?))
 }
 
+/// Where people find the page by the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// The address itself.
+    pub url: String,
+    /// Its scheme and authority, in the form browsers send as `Origin`.
+    pub origin: String,
+    /// Its path with a slash at the end: a proxy may have put the page into a folder.
+    pub path: String,
+}
+
+impl Home {
+    /// Takes an address apart; `None` when it is no web address.
+    #[must_use]
+    pub fn of(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        Some(Self { url: url.to_owned(), origin: of_url(url)?, path: format!("{}/", uri.path().trim_end_matches('/')) })
+    }
+
+    /// The path for which a cookie holds that is given to somebody who asked this host: other programs below the same name must
+    /// not be sent it. Who comes by another name, past the proxy, does not see the page in that folder.
+    #[must_use]
+    pub fn cookie_path(&self, host: Option<&str>) -> &str {
+        let is_here = host.is_some_and(|host| authority(&self.origin).is_some_and(|ours| ours == plain(host, &self.origin)));
+        // A semicolon would end the attribute.
+        if is_here && !self.path.contains(';') { &self.path } else { "/" }
+    }
+}
+
 /// Host and port of an origin, in lower case and without the scheme's own port.
 fn authority(origin: &str) -> Option<String> {
     let uri: Uri = origin.parse().ok()?;
@@ -139,6 +168,22 @@ mod tests {
         assert!(!ask(&headers, None, Missing::Refuse));
         let plain_http = [("origin", "http://farol.example.org"), ("host", "127.0.0.1:8650")];
         assert!(!ask(&plain_http, public.as_deref(), Missing::Refuse));
+    }
+
+    #[test]
+    fn a_cookie_holds_for_the_folder_in_which_a_proxy_shows_the_page() {
+        let home = Home::of("https://App.example.org/farol").unwrap();
+        for (host, expect) in [
+            (Some("app.example.org"), "/farol/"),
+            (Some("APP.example.org:443"), "/farol/"),
+            (Some("127.0.0.1:8650"), "/"),
+            (Some("app.example.org:8650"), "/"),
+            (None, "/"),
+        ] {
+            assert_eq!(home.cookie_path(host), expect, "{host:?}");
+        }
+        assert_eq!(Home::of("https://farol.example.org").unwrap().cookie_path(Some("farol.example.org")), "/");
+        assert_eq!(Home::of("https://a.example/x;y").unwrap().cookie_path(Some("a.example")), "/");
     }
 
     #[test]

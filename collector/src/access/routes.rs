@@ -28,6 +28,7 @@ use crate::{
     state::{LOCAL, Proof, SessionKey, StateDb, StateError, User, user_name},
 };
 
+pub mod arrivals;
 pub mod own;
 pub mod second_factor;
 pub mod tokens;
@@ -260,7 +261,11 @@ pub(crate) async fn setup(
     Ok(signed_in(&access, opened.map_err(|error| not_opened(&error))?))
 }
 
-pub(crate) async fn logout(Shared(access): Shared<Access>, person: Result<Person, Problem>) -> Result<Response, Problem> {
+pub(crate) async fn logout(
+    Shared(access): Shared<Access>,
+    person: Result<Person, Problem>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     match person {
         Ok(person) => {
             if let Some(session) = person.credential.session() {
@@ -274,7 +279,7 @@ pub(crate) async fn logout(Shared(access): Shared<Access>, person: Result<Person
         Err(problem) => return Err(problem),
     }
     let mut response = not_cached(StatusCode::NO_CONTENT);
-    response.headers_mut().insert(header::SET_COOKIE, session::clear_cookie(access.settings()));
+    response.headers_mut().insert(header::SET_COOKIE, session::clear_cookie(&access, &headers));
     Ok(response)
 }
 

@@ -23,13 +23,16 @@ pub(super) struct Seen {
     pub(super) address: Option<IpAddr>,
     /// What the browser calls itself.
     pub(super) agent: Option<String>,
+    /// The host that was asked.
+    pub(super) host: Option<String>,
 }
 
 impl Seen {
     pub(super) fn of(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
         let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect::<String>();
-        Self { address, agent: agent.map(plain).filter(|text| !text.trim().is_empty()) }
+        let host = host(headers).map(str::to_owned);
+        Self { address, agent: agent.map(plain).filter(|text| !text.trim().is_empty()), host }
     }
 
     fn address_text(&self) -> Option<String> {
@@ -80,7 +83,7 @@ pub(super) async fn open(
     });
     let key = began.await?;
     let session = access.state().now().session_by_key(key).ok_or_else(|| StateError::NoUser(username.to_owned()))?;
-    Ok(Opened { person: person(&session), key, cookie: set_cookie(&secret, access.settings()) })
+    Ok(Opened { person: person(&session), key, cookie: set_cookie(&secret, access, seen.host.as_deref()) })
 }
 
 /// Sign-ins of an account that still hold.
@@ -141,17 +144,22 @@ fn person(session: &Session) -> Person {
     }
 }
 
-fn set_cookie(secret: &str, settings: &AccessSettings) -> HeaderValue {
-    cookie(secret, settings.session_max.as_secs(), settings)
+/// The host that a request asks, as its client or a trusted proxy says.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}
+
+fn set_cookie(secret: &str, access: &Access, host: Option<&str>) -> HeaderValue {
+    cookie(secret, access.settings().session_max.as_secs(), access.settings(), access.cookie_path(host))
 }
 
 /// The header that makes the browser forget the cookie.
-pub(super) fn clear_cookie(settings: &AccessSettings) -> HeaderValue {
-    cookie("", 0, settings)
+pub(super) fn clear_cookie(access: &Access, headers: &HeaderMap) -> HeaderValue {
+    cookie("", 0, access.settings(), access.cookie_path(host(headers)))
 }
 
-fn cookie(value: &str, max_age_s: u64, settings: &AccessSettings) -> HeaderValue {
+fn cookie(value: &str, max_age_s: u64, settings: &AccessSettings, path: &str) -> HeaderValue {
     let secure = if settings.secure_cookie { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}");
-    HeaderValue::from_str(&text).expect("base64url text and numbers fit into a header")
+    let text = format!("{COOKIE}={value}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}");
+    HeaderValue::from_str(&text).expect("base64url text, numbers and the path of an address fit into a header")
 }

@@ -8,7 +8,10 @@ use crate::state::Fingerprint;
 pub const TOKEN_BYTES_MAX: usize = 512;
 
 /// How agents' tokens begin, so that people and secret scanners know one when they see it.
-const PREFIX: &str = "farol_";
+pub const PREFIX: &str = "farol_";
+
+/// How long they are, in bytes.
+pub const AGENT_TOKEN_BYTES: usize = PREFIX.len() + 43;
 
 /// 256 random bits as text that fits into a URL, a header and a cookie.
 ///
@@ -53,7 +56,7 @@ mod tests {
     fn tokens_are_long_distinct_and_plain_text() {
         let (one, two) = (new_agent_token().unwrap(), new_agent_token().unwrap());
         assert_ne!(one, two);
-        assert_eq!(one.len(), PREFIX.len() + 43);
+        assert_eq!(one.len(), AGENT_TOKEN_BYTES);
         assert!(one.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
         assert_ne!(fingerprint(&one), fingerprint(&two));
     }

@@ -9,7 +9,10 @@ use axum::{
 use farol_shared::wire;
 
 use super::{Encoding, Ingest, Refusal, body};
-use crate::{access::AgentAuth, problem::Problem};
+use crate::{
+    access::{AgentAuth, extract::bearer, proxy::ClientAddress},
+    problem::Problem,
+};
 
 /// Header in which an agent says what its clock showed when it sent the batch, in milliseconds since the epoch.
 pub const SENT_MS: &str = "farol-sent-ms";
@@ -20,10 +23,14 @@ pub const SENT_MS: &str = "farol-sent-ms";
 /// What an agent is told, as the architecture's table of the wire has it.
 pub async fn batches(
     State(ingest): State<Ingest>,
-    agent: AgentAuth,
+    agent: Result<AgentAuth, Problem>,
+    client: ClientAddress,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let agent = agent.inspect_err(|_| {
+        ingest.0.arrivals.turn_away(client.address, bearer(&headers), ingest.0.clock.now_ms());
+    })?;
     let encoding = encoding(&headers)?;
     let sent_ms = headers.get(SENT_MS).and_then(|value| value.to_str().ok()?.parse().ok());
     let (body, _permit) = body::read(body, &ingest.0.in_flight).await?;

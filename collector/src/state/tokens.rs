@@ -166,6 +166,15 @@ impl StateDb {
         row.ok_or_else(|| StateError::NoToken(id.to_string()))
     }
 
+    /// The name of the revoked agent token of a fingerprint.
+    ///
+    /// # Errors
+    /// [`StateError::Sqlite`].
+    pub fn revoked_token(&self, token: &Fingerprint) -> Result<Option<String>, StateError> {
+        let select = "SELECT name FROM agent_token WHERE fingerprint = ?1 AND revoked_ms IS NOT NULL";
+        Ok(self.connection.query_row(select, [&token.0[..]], |row| row.get(0)).optional()?)
+    }
+
     /// Notes a token for programs by its fingerprint and answers its number.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ mod alert_day;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod arrivals;
+#[cfg(test)]
 mod boards;
 #[cfg(test)]
 mod channels;

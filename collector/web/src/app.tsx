@@ -35,6 +35,7 @@ const LOADERS: Record<string, () => Promise<Page>> = {
   '/boards': async () => (await import('./boards/list')).BoardsPage,
   '/d': async () => (await import('./boards/page')).BoardPage,
   '/monitoring': async () => (await import('./monitoring/page')).MonitoringPage,
+  '/add-agent': async () => (await import('./agents/page')).AddAgentPage,
   '/health': async () => (await import('./pages/health')).HealthPage,
 };
 

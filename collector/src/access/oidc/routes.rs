@@ -34,7 +34,7 @@ pub(crate) async fn begin(
     match oidc.begin(provider, client, host, access.now_ms()).await {
         Ok(sent) => {
             let mut response = redirect(sent.to.as_str());
-            response.headers_mut().append(header::SET_COOKIE, cookie(&sent.browser, pending::WITHIN_MS / 1_000));
+            response.headers_mut().append(header::SET_COOKIE, cookie(&sent.browser, pending::WITHIN_MS / 1_000, &oidc.home()));
             Ok(response)
         }
         Err(fault) => Ok(turned_away(oidc, &name, client, &fault)),
@@ -59,7 +59,7 @@ pub(crate) async fn callback(
         }
         Err(fault) => turned_away(oidc, &name, client, &fault),
     };
-    response.headers_mut().append(header::SET_COOKIE, cookie("", 0));
+    response.headers_mut().append(header::SET_COOKIE, cookie("", 0, &oidc.home()));
     Ok(response)
 }
 
@@ -165,7 +165,9 @@ fn redirect(to: &str) -> Response {
     response
 }
 
-fn cookie(value: &str, max_age_s: i64) -> HeaderValue {
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}");
-    HeaderValue::from_str(&text).expect("base64url text and numbers fit into a header")
+/// The provider sends the browser back into the folder that the public address names.
+fn cookie(value: &str, max_age_s: i64, home: &str) -> HeaderValue {
+    let path = if home.contains(';') { "/" } else { home };
+    let text = format!("{COOKIE}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={max_age_s}");
+    HeaderValue::from_str(&text).expect("base64url text, numbers and the path of an address fit into a header")
 }

@@ -73,6 +73,8 @@ pub struct MadeAgentToken {
     token_row: AgentTokenEntry,
     /// The token, shown once.
     token: String,
+    /// Where agents find this collector (`public_url`); `null` when the configuration does not say it.
+    public_url: Option<String>,
 }
 
 /// Tokens for programs.
@@ -185,7 +187,8 @@ pub(crate) async fn create_agent_token(
     });
     let row = made.await.map_err(|error| refusal::of_state(&error))?;
     tracing::info!(target: "access", token = row.id, by = %person.username, "agent token made");
-    Ok(not_cached((StatusCode::CREATED, Json(MadeAgentToken { token_row: agent_entry(row), token: secret }))))
+    let public_url = access.public_url().map(str::to_owned);
+    Ok(not_cached((StatusCode::CREATED, Json(MadeAgentToken { token_row: agent_entry(row), token: secret, public_url }))))
 }
 
 /// Revokes an agent token.

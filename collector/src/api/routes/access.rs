@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::access::{
     Role,
-    routes::{self, own, second_factor, tokens, users},
+    routes::{self, arrivals, own, second_factor, tokens, users},
 };
 
 const ADMIN: Least = Least::Role(Role::Admin);
@@ -210,6 +210,15 @@ pub(super) const ROWS: &[Route] = &[
         "Revokes a token of agents.",
         Answer::Nothing,
         handle!(tokens::revoke_agent_token),
+    )
+    .parameters(&[TOKEN]),
+    does(
+        Method::Get,
+        "/api/v1/tokens/{id}/arrivals",
+        ADMIN,
+        "Which agents deliver with a token since it was first asked about, and who was turned away at the agents' door of late. Meant to be asked every second while somebody adds an agent: two minutes after the last question it is forgotten.",
+        Answer::Json(shape::<arrivals::Arrivals>),
+        handle!(arrivals::arrivals),
     )
     .parameters(&[TOKEN]),
     get(

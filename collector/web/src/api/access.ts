@@ -153,9 +153,35 @@ export interface Issued {
   token: string;
 }
 
+/** The answer to a new agent token: besides, where agents find the collector, when its configuration says so. */
+export interface IssuedAgent extends Issued {
+  token_row: AgentToken;
+  public_url: string | null;
+}
+
+/** Somebody whose token was not accepted. */
+export interface TurnedAway {
+  at: number;
+  address: string | null;
+  token: 'missing' | 'api_token' | 'cut' | 'revoked' | 'unknown' | 'foreign';
+  /** Name of the revoked token. */
+  name: string | null;
+}
+
+/** Who came to the agents' door, as far as one token is concerned. */
+export interface Arrivals {
+  now: number;
+  revoked: number | null;
+  checked: number | null;
+  agents: { agent: string; first: number; last: number; batches: number; resources: number[] }[];
+  refused: { at: number; status: number; detail: string } | null;
+  turned_away: TurnedAway[];
+}
+
 export const agentTokens = {
   list: async (signal?: AbortSignal) => (await get<{ tokens: AgentToken[] }>('api/v1/tokens', signal)).tokens,
-  create: (order: { name: string; tenant?: string; environment?: string }) => post<Issued>('api/v1/tokens', order),
+  create: (order: { name: string; tenant?: string; environment?: string }) => post<IssuedAgent>('api/v1/tokens', order),
+  arrivals: (id: number, signal?: AbortSignal) => get<Arrivals>(`api/v1/tokens/${id}/arrivals`, signal),
   revoke: (id: number) => send<unknown>('DELETE', `api/v1/tokens/${id}`),
 };
 

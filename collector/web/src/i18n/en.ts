@@ -166,9 +166,11 @@ export const en: Catalog = {
   colBoots: 'Starts',
   completenessEmpty: 'No agent has sent samples in the last 24 h.',
 
+  askAdmin: 'An administrator of the whole house adds agents: ask one.',
+  addAgent: 'Add an agent',
   emptyTitle: 'No agent has sent data yet',
   emptyText: 'Run this on the machine you want to see. The first value appears here seconds later, by itself.',
-  emptyToken: 'First create the agent’s token, on the collector’s machine:',
+  emptyToken: 'Or by command, on the collector’s machine. First the agent’s token:',
   emptyAgent: 'Then run the agent:',
   emptyWaiting: 'Waiting for the first sample…',
   tokenPlaceholder: 'THE-TOKEN',

@@ -174,9 +174,11 @@ export const pt = {
   completenessEmpty: 'Nenhum agente enviou amostras nas últimas 24 h.',
 
   // Empty state
+  askAdmin: 'Quem adiciona agentes é um administrador da casa inteira: peça a um.',
+  addAgent: 'Adicionar um agente',
   emptyTitle: 'Nenhum agente enviou dados ainda',
   emptyText: 'Rode isto na máquina que quer ver. O primeiro valor aparece aqui segundos depois, sozinho.',
-  emptyToken: 'Primeiro crie o token do agente, na máquina do coletor:',
+  emptyToken: 'Ou por comando, na máquina do coletor. Primeiro o token do agente:',
   emptyAgent: 'Depois rode o agente:',
   emptyWaiting: 'Esperando a primeira amostra…',
   tokenPlaceholder: 'O-TOKEN',

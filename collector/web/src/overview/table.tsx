@@ -11,6 +11,7 @@ import { bytesOf, cores, millis, num, pct, rate, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { fleet, type Resource } from '../live/fleet';
 import { matches } from '../shell/find';
+import { mayAddAgents } from '../state/roles';
 import { go, href, param, setParams } from '../state/route';
 import { isService } from '../state/scope';
 import { singleKeys } from '../state/prefs';
@@ -305,6 +306,12 @@ export function FleetTable() {
         </span>
         <span class="end">
           <Filters />
+          {mayAddAgents() && (
+            <a class="btn sm" href={href('/add-agent')}>
+              <Icon name="plus" size={14} />
+              {m.addAgent}
+            </a>
+          )}
         </span>
       </header>
       <div class="b flush">

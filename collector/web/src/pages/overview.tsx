@@ -18,8 +18,10 @@ import { ServiceCards } from '../overview/services';
 import { VerdictCard } from '../overview/verdict';
 import { WatchCards } from '../overview/watch';
 import { Shell } from '../shell/shell';
-import { range } from '../state/route';
+import { mayAddAgents } from '../state/roles';
+import { href, range } from '../state/route';
 import { spanText } from '../time/range';
+import { Icon } from '../ui/icon';
 import { Command, Empty, Skeleton } from '../ui/parts';
 
 /** Also the default range. */
@@ -59,11 +61,24 @@ function FirstRun() {
   return (
     <section class="card">
       <div class="b first-run">
-        <Empty icon="plug" title={m.emptyTitle} text={m.emptyText} />
-        <p class="sub">{m.emptyToken}</p>
-        <Command text={token} />
-        <p class="sub">{m.emptyAgent}</p>
-        <Command text={agent} />
+        <Empty icon="plug" title={m.emptyTitle} text={m.emptyText}>
+          {mayAddAgents() && (
+            <a class="btn pri" href={href('/add-agent')}>
+              <Icon name="plus" size={14} />
+              {m.addAgent}
+            </a>
+          )}
+        </Empty>
+        {mayAddAgents() ? (
+          <>
+            <p class="sub">{m.emptyToken}</p>
+            <Command text={token} />
+            <p class="sub">{m.emptyAgent}</p>
+            <Command text={agent} />
+          </>
+        ) : (
+          <p>{m.askAdmin}</p>
+        )}
         <p class="row sub" role="status">
           <span class="led pulse unk" />
           {m.emptyWaiting}

@@ -6,6 +6,7 @@ import { agentTokens, type AgentToken, type Me } from '../api/access';
 import { address } from '../api/client';
 import { dayMonth } from '../i18n/format';
 import { t } from '../i18n/index';
+import { href } from '../state/route';
 import { AnswerCard } from '../ui/card';
 import { Icon } from '../ui/icon';
 import { Command, Empty } from '../ui/parts';
@@ -139,10 +140,16 @@ function AgentTokens({ me }: { me: Me }) {
         answer={answer}
         height={160}
         end={
-          <button class="btn pri" onClick={() => create(true)}>
-            <Icon name="plus" size={14} />
-            {m.agentNew}
-          </button>
+          <>
+            <button class="btn" onClick={() => create(true)}>
+              <Icon name="key" size={14} />
+              {m.agentNew}
+            </button>
+            <a class="btn pri" href={href('/add-agent')}>
+              <Icon name="plus" size={14} />
+              {t.value.addAgent}
+            </a>
+          </>
         }
         isEmpty={(rows) => rows.length === 0}
         empty={<Empty icon="key" title={m.agentNone} text={m.agentNoneText} />}

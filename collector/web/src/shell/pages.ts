@@ -60,7 +60,7 @@ export function isAlerts(path: string): boolean {
 /** The page of an address; one with parts of its own is named by the first. A dashboard is one of its list's. */
 export function pageAt(path: string): PageRow | undefined {
   const parts: [boolean, string][] = [
-    [path.startsWith('/settings/'), '/settings'],
+    [path.startsWith('/settings/') || path === '/add-agent', '/settings'],
     [path.startsWith('/d/'), '/boards'],
     [isAlerts(path), '/alerts'],
   ];

@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { pct, short } from '../i18n/format';
 import { t } from '../i18n/index';
 import { fleet, rank, type Resource } from '../live/fleet';
+import { mayAddAgents } from '../state/roles';
 import { go } from '../state/route';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
@@ -32,6 +33,12 @@ const found = computed(() => {
     .slice(0, RESULTS_MAX);
 });
 
+/** Whether the command to add an agent is meant: by its words, or while nothing is typed. */
+const isAdding = computed(() => {
+  const words = text.value.trim().toLowerCase().split(/\s+/);
+  return mayAddAgents() && words.every((word) => t.value.addAgent.toLowerCase().includes(word));
+});
+
 function close(): void {
   isSearchOpen.value = false;
   text.value = '';
@@ -44,16 +51,24 @@ function open(resource: Resource | undefined): void {
   go(`/resource/${resource.id}`);
 }
 
+function add(): void {
+  close();
+  go('/add-agent');
+}
+
 export function Search() {
   const m = t.value;
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
   const results = found.value;
-  const at = Math.min(chosen.value, results.length - 1);
+  // The command stands below what was found.
+  const last = results.length - (isAdding.value ? 0 : 1);
+  const at = Math.min(chosen.value, last);
+  const take = () => (isAdding.value && at === results.length ? add() : open(results[at]));
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'ArrowDown') chosen.value = Math.min(results.length - 1, at + 1);
+    if (event.key === 'ArrowDown') chosen.value = Math.min(last, at + 1);
     else if (event.key === 'ArrowUp') chosen.value = Math.max(0, at - 1);
-    else if (event.key === 'Enter') open(results[at]);
+    else if (event.key === 'Enter') take();
     else return;
     event.preventDefault();
   };
@@ -66,7 +81,7 @@ export function Search() {
           role="combobox"
           aria-expanded="true"
           aria-controls="found"
-          aria-activedescendant={results[at] ? `found-${results[at].id}` : undefined}
+          aria-activedescendant={results[at] ? `found-${results[at].id}` : at >= 0 ? 'found-add' : undefined}
           aria-label={m.search}
           placeholder={m.searchPlaceholder}
           autocomplete="off"
@@ -83,7 +98,19 @@ export function Search() {
         {results.map((resource, i) => (
           <Result key={resource.id} resource={resource} isOn={i === at} />
         ))}
-        {results.length === 0 && <p class="sub palette-none">{m.searchNone}</p>}
+        {isAdding.value && (
+          <div
+            id="found-add"
+            role="option"
+            aria-selected={at === results.length}
+            class={`pi ${at === results.length ? 'on' : ''}`}
+            onClick={add}
+          >
+            <Icon name="plus" />
+            <span class="grow ell">{m.addAgent}</span>
+          </div>
+        )}
+        {last < 0 && <p class="sub palette-none">{m.searchNone}</p>}
       </div>
       <div class="palette-foot sub d-only">
         <span>

@@ -8,7 +8,7 @@ import { lang, setLang, t } from '../i18n/index';
 import { pausedAt } from '../live/feed';
 import { machines, worst, type Resource } from '../live/fleet';
 import { openAll, openClass } from '../state/alerts';
-import { role, roleWord } from '../state/roles';
+import { mayAddAgents, role, roleWord } from '../state/roles';
 import { href, path } from '../state/route';
 import { services, serviceName } from '../state/scope';
 import { session, signOut, version } from '../state/session';
@@ -47,8 +47,8 @@ function ResourceLink({ resource, name }: { resource: Resource; name: string }) 
 }
 
 function PageLink({ page }: { page: PageRow }) {
-  // A dashboard has a link of its own below.
-  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/');
+  // A dashboard and the adding of an agent have links of their own below.
+  const isHere = pageAt(path.value) === page && !path.value.startsWith('/d/') && path.value !== '/add-agent';
   return (
     <a href={href(page.path)} aria-current={isHere ? 'page' : undefined}>
       <Icon name={page.icon} />
@@ -117,6 +117,12 @@ function Sidebar() {
         {listed.value.map((resource) => (
           <ResourceLink key={resource.id} resource={resource} name={resource.row.value.name} />
         ))}
+        {mayAddAgents() && (
+          <a href={href('/add-agent')} aria-current={path.value === '/add-agent' ? 'page' : undefined}>
+            <Icon name="plus" />
+            <span class="ell">{m.addAgent}</span>
+          </a>
+        )}
         <Late load={boardLinks} />
       </nav>
       <div class="side-foot">

@@ -25,6 +25,12 @@ export function mayMonitor(): boolean {
   return now.state === 'in' && now.user.monitoring === true;
 }
 
+/** Whether the person makes tokens of agents: an administrator of the whole house. */
+export function mayAddAgents(): boolean {
+  const now = session.value;
+  return now.state === 'in' && may('admin') && (now.user.tenant ?? null) === null;
+}
+
 export function roleWord(name: Role): string {
   const m = t.value;
   return { viewer: m.roleViewer, operator: m.roleOperator, admin: m.roleAdmin, super_admin: m.roleSuperAdmin }[name];
