@@ -137,7 +137,7 @@ fn rpm_packages_are_whole_and_hold_what_the_deb_packages_hold() {
         fs::create_dir_all(by_rpm.join("var/lib/rpm")).unwrap();
         let checked = run(Command::new("rpm").args(["-K", "--nosignature"]).arg(&rpm));
         assert!(String::from_utf8_lossy(&checked.stdout).contains("digests OK"), "{checked:?}");
-        let options = ["--nodeps", "--noscripts", "--force-debian", "-i"];
+        let options = ["--dbpath", "/var/lib/rpm", "--nodeps", "--noscripts", "-i"];
         run(Command::new("rpm").arg("--root").arg(&by_rpm).args(options).arg(&rpm));
         let name = rpm.file_name().unwrap().to_string_lossy().into_owned();
         let wanted = if name.starts_with("farol-agent") { "farol-agent_" } else { "farol-collector_" };
