@@ -40,13 +40,14 @@ fn build(into: &Path, version: Option<&str>) {
 
 /// The packages of this commit, made once.
 fn packages() -> &'static Path {
-    static MADE: OnceLock<TempDir> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        build(folder.path(), None);
+        let folder = target().join("packages");
+        // Of an earlier version, if there are any.
+        drop(fs::remove_dir_all(&folder));
+        build(&folder, None);
         folder
     })
-    .path()
 }
 
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -65,7 +66,9 @@ fn errand(script: &Path) -> TempDir {
         fs::create_dir(&path).unwrap();
         path
     };
-    let copy = |from: &Path, to: &Path| drop(fs::copy(from, to.join(from.file_name().unwrap())).unwrap());
+    let copy = |from: &Path, to: &Path| {
+        fs::copy(from, to.join(from.file_name().unwrap())).unwrap();
+    };
     let (first, upgrade, tar, page) = (made("first"), made("upgrade"), made("tar"), made("page"));
     files(packages(), ".deb").iter().for_each(|file| copy(file, &first));
     files(packages(), ".tar.gz").iter().for_each(|file| copy(file, &tar));
