@@ -40,13 +40,14 @@ fn build(into: &Path, version: Option<&str>) {
 
 /// The packages of this commit, made once.
 fn packages() -> &'static Path {
-    static MADE: OnceLock<TempDir> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        build(folder.path(), None);
+        let folder = target().join("packages");
+        // Of an earlier version, if there are any.
+        drop(fs::remove_dir_all(&folder));
+        build(&folder, None);
         folder
     })
-    .path()
 }
 
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -65,7 +66,9 @@ fn errand(script: &Path) -> TempDir {
         fs::create_dir(&path).unwrap();
         path
     };
-    let copy = |from: &Path, to: &Path| drop(fs::copy(from, to.join(from.file_name().unwrap())).unwrap());
+    let copy = |from: &Path, to: &Path| {
+        fs::copy(from, to.join(from.file_name().unwrap())).unwrap();
+    };
     let (first, upgrade, tar, page) = (made("first"), made("upgrade"), made("tar"), made("page"));
     files(packages(), ".deb").iter().for_each(|file| copy(file, &first));
     files(packages(), ".tar.gz").iter().for_each(|file| copy(file, &tar));
@@ -137,7 +140,7 @@ fn rpm_packages_are_whole_and_hold_what_the_deb_packages_hold() {
         fs::create_dir_all(by_rpm.join("var/lib/rpm")).unwrap();
         let checked = run(Command::new("rpm").args(["-K", "--nosignature"]).arg(&rpm));
         assert!(String::from_utf8_lossy(&checked.stdout).contains("digests OK"), "{checked:?}");
-        let options = ["--nodeps", "--noscripts", "--force-debian", "-i"];
+        let options = ["--dbpath", "/var/lib/rpm", "--nodeps", "--noscripts", "-i"];
         run(Command::new("rpm").arg("--root").arg(&by_rpm).args(options).arg(&rpm));
         let name = rpm.file_name().unwrap().to_string_lossy().into_owned();
         let wanted = if name.starts_with("farol-agent") { "farol-agent_" } else { "farol-collector_" };
