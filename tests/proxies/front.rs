@@ -24,23 +24,23 @@ use rustls::{
 use tempfile::TempDir;
 
 /// Name that shows Farol at its root. Every machine and browser knows it without a server of names.
-pub const ROOT: &str = "localhost";
+pub(crate) const ROOT: &str = "localhost";
 
 /// Name that shows Farol below `/farol/`: an address, so that the agent needs no names either.
-pub const BELOW: &str = "127.0.0.1";
+pub(crate) const BELOW: &str = "127.0.0.1";
 
 /// Where clients of the proxies come from: not from the proxies' own address, so that the two can be told apart.
-pub const CLIENT: &str = "127.0.0.9";
+pub(crate) const CLIENT: &str = "127.0.0.9";
 
 /// Longest wait for an answer.
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// A TLS connection to a proxy.
-pub type Secure = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;
 
 /// Which proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// nginx.
     Nginx,
     /// Caddy.
@@ -49,18 +49,18 @@ pub enum Kind {
 
 /// A running proxy.
 #[derive(Debug)]
-pub struct Front {
+pub(crate) struct Front {
     /// Its port for HTTPS.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Its port for plain HTTP; only nginx is told to have one.
-    pub plain_port: u16,
+    pub(crate) plain_port: u16,
     certificate: CertificateDer<'static>,
     process: ServerProcess,
 }
 
 impl Front {
     /// Starts a proxy before an upstream and waits until it answers.
-    pub fn start(kind: Kind, upstream: SocketAddr) -> Self {
+    pub(crate) fn start(kind: Kind, upstream: SocketAddr) -> Self {
         let (port, plain_port) = (free_port(), free_port());
         let dir = TempDir::new().unwrap();
         let key = KeyPair::generate().unwrap();
@@ -79,17 +79,17 @@ impl Front {
     }
 
     /// The certificate to trust.
-    pub fn ca_file(&self) -> String {
+    pub(crate) fn ca_file(&self) -> String {
         self.process.dir.path().join("cert.pem").display().to_string()
     }
 
     /// Address of Farol by one of the two names.
-    pub fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("https://{name}:{}{}", self.port, if name == BELOW { "/farol" } else { "" })
     }
 
     /// A connection of its own.
-    pub fn connect(&self, name: &str) -> Secure {
+    pub(crate) fn connect(&self, name: &str) -> Secure {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -103,20 +103,20 @@ impl Front {
     }
 
     /// Writes a request's head for a path as it stands.
-    pub fn head(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    pub(crate) fn head(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {name}:{}\r\nContent-Length: {length}\r\n", self.port);
         head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         head + "\r\n"
     }
 
     /// Asks below the path at which a name shows Farol.
-    pub fn ask(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let path = if name == BELOW { format!("/farol{path}") } else { path.to_owned() };
         self.ask_whole(name, method, &path, headers, body)
     }
 
     /// Asks for a path as it stands.
-    pub fn ask_whole(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn ask_whole(&self, name: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         use std::io::Write as _;
         let mut connection = self.connect(name);
         let head = self.head(name, method, path, headers, body.len());
@@ -126,7 +126,7 @@ impl Front {
 }
 
 /// A connection to a port of the loopback interface that comes from [`CLIENT`].
-pub fn from_client(port: u16) -> TcpStream {
+pub(crate) fn from_client(port: u16) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();

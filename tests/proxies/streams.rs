@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use crate::front::{BELOW, Front, Kind, ROOT};
@@ -62,4 +63,40 @@ fn nginx_passes_on_what_it_gets_at_once() {
 #[test]
 fn caddy_passes_on_what_it_gets_at_once() {
     first_part_comes_before_the_last(Kind::Caddy);
+}
+
+/// More than all sockets on the way hold, in bytes.
+const LARGE_BYTES: usize = 64 << 20;
+
+/// How long a server may not get rid of a byte until it is said to be held up.
+const HELD_UP: Duration = Duration::from_secs(2);
+
+/// Sends a large answer to somebody who does not read it: whoever swallows it has kept it in memory or on a disk.
+fn who_does_not_read_holds_up_the_collector(kind: Kind) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let front = Front::start(kind, listener.local_addr().unwrap());
+    for (name, path) in [(ROOT, "/api/v1/export"), (BELOW, "/farol/api/v1/export")] {
+        let server = listener.try_clone().unwrap();
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            stream.set_write_timeout(Some(HELD_UP)).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: {LARGE_BYTES}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            let part = vec![b'x'; 1 << 20];
+            (0..LARGE_BYTES / part.len()).all(|_| stream.write_all(&part).is_ok())
+        });
+        let mut connection = front.connect(name);
+        connection.write_all(front.head(name, "GET", path, &[], 0).as_bytes()).unwrap();
+        assert!(!answering.join().unwrap(), "{kind:?} at {name} took all of an answer that nobody reads");
+    }
+}
+
+#[test]
+fn nginx_reads_no_faster_than_its_client() {
+    who_does_not_read_holds_up_the_collector(Kind::Nginx);
+}
+
+#[test]
+fn caddy_reads_no_faster_than_its_client() {
+    who_does_not_read_holds_up_the_collector(Kind::Caddy);
 }
