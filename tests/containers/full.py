@@ -104,8 +104,10 @@ class Full(Test):
         until("its exception", lambda: "ValueError" in json.dumps(api.ask("/api/v1/errors/types")))
 
         # What is asked from outside: each integration answers and has told what it is there for.
-        outside = lambda: {one["kind"]: one for one in api.ask("/api/v1/integrations")["integrations"]}
-        until("every integration to answer", lambda: {"postgres", "redis", "rabbitmq", "celery"} <= set(outside()))
+        outside = lambda: [(kind["kind"], one) for kind in api.ask("/api/v1/integrations")["kinds"] for one in kind["instances"]]
+        self.assertEqual({kind for kind, _ in outside()}, {"postgres", "redis", "rabbitmq", "celery"})
+        well = lambda: all(one["status"]["last_ok"] and not one["status"]["last_error"] for _, one in outside())
+        until(f"every integration to answer: {outside()}", well)
         for metric, least in [("celery.tasks.finished", 12), ("celery.workers.online", 1), ("rabbitmq.queues", 1),
                               ("redis.keyspace.hits", 1), ("postgresql.commits", 12)]:
             self.newest(api, metric, least)
