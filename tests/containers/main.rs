@@ -50,7 +50,8 @@ fn the_commands_of_the_page_about_docker_work() {
         let name = format!("{at:03}-line-{}", block.line);
         fs::write(folder.path().join(name), &block.text).unwrap();
     }
-    python("pages", &[("FAROL_BLOCKS", &folder.path().display().to_string())]);
+    let blocks = folder.path().display().to_string();
+    python("pages", &[("FAROL_BLOCKS", blocks.as_str())]);
 }
 
 /// Minutes: five servers, three images made of Debian's packages. `FAROL_SLOW=1` runs it.
