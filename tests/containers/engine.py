@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -296,6 +297,9 @@ def main():
     base = TARGET / "containers"
     base.mkdir(parents=True, exist_ok=True)
     place = pathlib.Path(tempfile.mkdtemp(prefix="e", dir=base))
+    # Whoever ends this ends the engine too.
+    for number in [signal.SIGTERM, signal.SIGINT]:
+        signal.signal(number, lambda *_: sys.exit(1))
     atexit.register(lambda: subprocess.run([HERE / "engine", "down", place], check=True))
     subprocess.run([HERE / "engine", "up", place], check=True)
     code = "import sys, unittest; sys.path.insert(0, sys.argv.pop(1)); unittest.main(module=None, argv=['tests', *sys.argv[1:]], verbosity=2)"

@@ -24,5 +24,5 @@ class Host(Test):
             self.assertEqual(api.wait_newest(resource, "container.memory.limit"), limit * MIB)
         for metric in ["system.memory.usage", "system.filesystem.usage", "system.network.io"]:
             api.wait_newest(host, metric)
-        said = engine.docker("exec", "shop_farol_1", "/usr/bin/farol-agent", "check")
+        said = engine.docker("exec", "shop_farol-host_1", "/usr/bin/farol-agent", "check")
         self.assertNotIn("FAIL", said)

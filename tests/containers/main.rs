@@ -1,5 +1,8 @@
 //! Images and compose files, run by a real Docker engine: each test is a file of Python beside this one, with an engine of its
-//! own; `docs` runs the commands of docs/DOCKER.md, which this hands to it.
+//! own; `pages` runs the commands of docs/DOCKER.md, which this hands to it.
+//!
+//! No registry can be reached, so two things are not tried here: the stages of the Dockerfiles that compile (the static programs of
+//! `tests/run build` take their place), and the official images of the compose files (images of Debian's packages do).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "test code: a failure is the message")]
 
 use std::{fs, process::Command};
@@ -50,7 +53,8 @@ fn the_commands_of_the_page_about_docker_work() {
         let name = format!("{at:03}-line-{}", block.line);
         fs::write(folder.path().join(name), &block.text).unwrap();
     }
-    python("pages", &[("FAROL_BLOCKS", &folder.path().display().to_string())]);
+    let blocks = folder.path().display().to_string();
+    python("pages", &[("FAROL_BLOCKS", blocks.as_str())]);
 }
 
 /// Minutes: five servers, three images made of Debian's packages. `FAROL_SLOW=1` runs it.
