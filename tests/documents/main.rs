@@ -13,11 +13,11 @@ use farol_tests::{
 };
 
 /// Every Markdown file below a folder, tests' modules and builds left out.
-fn pages(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+fn markdown(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).flatten() {
         let path = entry.path();
         if path.is_dir() {
-            pages(&path, found);
+            markdown(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "md") {
             found.push(path);
         }
@@ -30,17 +30,22 @@ const ELSEWHERE: &[(&str, &str)] = &[("docs/SYSTEMD.md", "systemd"), ("docs/DOCK
 #[test]
 fn each_block_of_commands_says_where_it_runs_and_is_run_there() {
     let mut found = vec![project().join("README.md")];
-    pages(&project().join("docs"), &mut found);
+    markdown(&project().join("docs"), &mut found);
     let mut faults = Vec::new();
     for page in found {
         let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-        for block in read(&text).into_iter().filter(|block| !PLACES.contains(&block.place.as_str())) {
-            faults.push(format!(
-                "{}:{}: a block of commands is tagged {:?}, not one of {PLACES:?}",
-                page.display(),
-                block.line,
-                block.place
-            ));
+        let path = page.strip_prefix(project()).unwrap().display().to_string();
+        for block in read(&text) {
+            let place = block.place.as_str();
+            let is_run = match place {
+                "machine" => pages::PAGES.contains(&path.as_str()) || start::PAGES.contains(&path.as_str()),
+                _ => ELSEWHERE.contains(&(path.as_str(), place)),
+            };
+            if !PLACES.contains(&place) {
+                faults.push(format!("{path}:{}: a block of commands is tagged {place:?}, not one of {PLACES:?}", block.line));
+            } else if !is_run {
+                faults.push(format!("{path}:{}: no test runs commands of this page for {place:?}", block.line));
+            }
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

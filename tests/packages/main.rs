@@ -1,4 +1,5 @@
 //! Packages as people install them: made, installed, started, upgraded and purged under systemd.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
 
 use std::{
     fs,

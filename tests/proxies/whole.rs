@@ -92,9 +92,10 @@ fn events(front: &Front, name: &str, session: &str) {
         let mut request = format!("wss://{name}:{}{path}", front.port).into_client_request().unwrap();
         request.headers_mut().insert("cookie", session.parse().unwrap());
         request.headers_mut().insert("origin", origin.parse().unwrap());
-        tungstenite::client(request, front.connect(name))
+        // What went wrong is a whole answer; that it did is enough here.
+        tungstenite::client(request, front.connect(name)).ok()
     };
-    assert!(connect("https://evil.example").is_err(), "a page of another site opens no socket");
+    assert!(connect("https://evil.example").is_none(), "a page of another site opens no socket");
     let (mut socket, _) = connect(&format!("https://{name}:{}", front.port)).unwrap();
     let ask = json!({ "message_type": "Subscription", "payload": { "rooms": ["overview"] }, "timestamp": 0 });
     socket.send(Message::text(ask.to_string())).unwrap();
