@@ -59,6 +59,13 @@ async fn no_path_leads_out_of_the_page() {
         "/ws/../../etc/passwd",
     ] {
         let reply = collector.ask("GET", path, &[], b"").await;
+        // A place within the page: the browser keeps what is behind `#` to itself.
+        if reply.status == 302 {
+            let to = &reply.headers["location"];
+            let (up, place) = to.split_once('#').unwrap_or_default();
+            assert!(!up.is_empty() && up.chars().all(|c| matches!(c, '.' | '/')) && place.starts_with('/'), "{path}: {to}");
+            continue;
+        }
         assert!(matches!(reply.status, 200 | 400 | 404), "{path}: {}", reply.status);
         assert!(reply.status != 200 || reply.body == home, "{path} shows something: {}", reply.text());
         assert!(!reply.text().contains("root:") && !reply.text().contains("SQLite format"), "{path}");
