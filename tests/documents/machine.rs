@@ -88,7 +88,8 @@ impl Machine {
 
     fn start_in_background(&mut self, section: String, page: &str, block: &Block) {
         let before = self.listening();
-        let log = File::create(self.home().join(format!("{}-{}.log", section, block.line))).unwrap();
+        let path = self.home().join(format!("{section}-{}.log", block.line));
+        let log = File::create(&path).unwrap();
         let mut command = self.command(&block.text);
         command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         self.running.push((section, command.spawn().unwrap()));
@@ -98,6 +99,13 @@ impl Machine {
             assert!(ended.is_none(), "{page}:{} ended:\n{}\n{}", block.line, block.text, self.logs());
             if self.listening() > before { Ok(()) } else { Err(format!("as before: {before} ports")) }
         });
+        // A collector listens before it has read its files, and says when it has.
+        if block.text.trim_end().ends_with("farol-collector") {
+            until(&format!("{page}:{} to be ready", block.line), || {
+                let said = fs::read_to_string(&path).unwrap_or_default();
+                if said.contains("is running") { Ok(()) } else { Err(said) }
+            });
+        }
     }
 
     /// How many ports of the loopback somebody listens on.

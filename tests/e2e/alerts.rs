@@ -154,6 +154,12 @@ fn no_alert_is_lost_or_told_under_two_keys_however_often_the_collector_is_killed
     until("every queue to fire", || {
         when(alerts(&mut collector), |found| found.len() == QUEUES && found.values().all(|(_, firing)| *firing == 1))
     });
+    // What is over before anybody was told is told to nobody, so none may end before.
+    until("every incident to be told", || {
+        let told = hook.told();
+        let is_told = |incident: &&Value| told.iter().any(|told| told.body["incident"]["id"] == incident["id"]);
+        when(incidents(&mut collector), |all| all.iter().filter(is_told).count() == all.len())
+    });
     for round in 0..KILLS {
         if round < QUEUES {
             feeder.set(round, 0.0);
