@@ -99,10 +99,10 @@ function docker({ url, token }: Given): string {
 }
 
 /** Two files and a start, once the program is there. */
-function files({ url, token }: Given): string {
+function files({ url, token }: Given, start = 'restart'): string {
   return `echo 'FAROL_COLLECTOR_URL=${url}' | sudo tee /etc/farol/agent.env
 sudo install -m 600 /dev/stdin /etc/farol/agent.token <<< '${token}'
-sudo systemctl restart farol-agent`;
+sudo systemctl ${start} farol-agent`;
 }
 
 const beside = (given: Given): Step => ({ word: 'stepExec', text: exec(given, 'gunicorn shop.wsgi') });
@@ -127,7 +127,9 @@ export function steps(place: Place, given: Given): Step[] {
       return [
         {
           word: 'stepTarball',
-          text: `tar -xzf farol-agent-*.tar.gz\nsudo ./farol-agent-*/install.sh\n${files(given)}`,
+          text: `tar -xzf farol-*-linux-amd64.tar.gz
+sudo farol-*-linux-amd64/install.sh agent
+${files(given, 'enable --now')}`,
         },
       ];
     case 'exec':
