@@ -1,7 +1,7 @@
 //! Probes against the real servers: Redis, PostgreSQL, MariaDB and RabbitMQ of Debian, started here on free ports.
 //!
 //! Needs root and the packages redis-server, postgresql, mariadb-server and rabbitmq-server:
-//! `cargo test -p farol-agent --features servers --test probe`.
+//! `cargo test -p farol-agent --test probe`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is the message")]
 

@@ -28,8 +28,10 @@ AGENT = pathlib.Path(os.environ.get("FAROL_AGENT_BIN") or STATIC / "agent/farol-
 COLLECTOR = pathlib.Path(os.environ.get("FAROL_COLLECTOR_BIN") or STATIC / "release/farol-collector")
 TOKEN = "farol-test-agent-token-0123456789abcdef"
 PASSWORD = "a-lighthouse-for-tests"
-PATIENCE_S = 90
+# A guest without acceleration takes its time.
+PATIENCE_S = int(os.environ.get("FAROL_PATIENCE_S") or 90)
 MIB = 1 << 20
+PYTHON = ("python:3.13-slim", ["python3"])
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
@@ -50,6 +52,22 @@ def until(what, ask, patience=PATIENCE_S):
 
 def now_ms():
     return int(time.time() * 1000)
+
+
+def stand_in_archive(name, packages, add=None, recipe=""):
+    """The root file system for an image in the place of a registry's, made once; `add` puts more into its archive, and is
+    described by `recipe`, so that it is made anew when that changes."""
+    recipe = f"{packages} {recipe} {(HERE / 'root').read_text()}"
+    kept = TARGET / "guest" / f"image-{re.sub('[^a-z0-9.]+', '-', name)}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}.tar"
+    if not kept.exists():
+        part = kept.with_suffix(f".{os.getpid()}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([HERE / "root", part, *packages], check=True)
+        with tarfile.open(part, "a") as archive:
+            if add:
+                add(archive)
+        part.rename(kept)
+    return kept
 
 
 class Engine:
@@ -101,23 +119,13 @@ class Engine:
         until(f"{form} of {container} to be {wanted}, not {seen()}", lambda: seen() == wanted)
 
     def stand_in(self, name, packages, add=None, recipe="", changes=()):
-        """An image under the name of a registry's, of packages that this machine has installed; `add` puts more into its
-        archive, and is described by `recipe`, so that it is made anew when that changes."""
-        recipe = f"{packages} {recipe} {(HERE / 'root').read_text()}"
-        kept = TARGET / "guest" / f"image-{re.sub('[^a-z0-9.]+', '-', name)}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}.tar"
-        if not kept.exists():
-            part = kept.with_suffix(f".{os.getpid()}")
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run([HERE / "root", part, *packages], check=True)
-            with tarfile.open(part, "a") as archive:
-                if add:
-                    add(archive)
-            part.rename(kept)
+        """An image under the name of a registry's, of packages that this machine has installed."""
         changes = ["ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", *changes]
-        self.docker("import", *[word for change in changes for word in ("-c", change)], str(kept), name)
+        archive = stand_in_archive(name, packages, add, recipe)
+        self.docker("import", *[word for change in changes for word in ("-c", change)], str(archive), name)
 
     def python(self):
-        self.stand_in("python:3.13-slim", ["python3"])
+        self.stand_in(*PYTHON)
 
     def own_image(self, name, program):
         """Builds an image that ships. No registry can be reached, so everything before its last stage, which compiles, is
@@ -290,10 +298,16 @@ class Test(unittest.TestCase):
                 self.engine.docker(kind, *words, *found)
 
 
+RUN = "import sys, unittest; sys.path.insert(0, sys.argv.pop(1)); unittest.main(module=None, argv=['tests', *sys.argv[1:]], verbosity=2)"
+
+
 def main():
-    """Starts an engine, runs the tests of files in its network, and ends it."""
+    """Starts an engine, runs the tests of files in its network, and ends it. FAROL_ENGINE is an engine that is there."""
     for program in [AGENT, COLLECTOR]:
         assert program.is_file(), f"{program} is not there: build it first (tests/run build)"
+    words = [sys.executable, "-u", "-B", "-c", RUN, str(HERE), *sys.argv[1:]]
+    if os.environ.get("FAROL_ENGINE"):
+        sys.exit(subprocess.run(words).returncode)
     base = TARGET / "containers"
     base.mkdir(parents=True, exist_ok=True)
     place = pathlib.Path(tempfile.mkdtemp(prefix="e", dir=base))
@@ -302,9 +316,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(1))
     atexit.register(lambda: subprocess.run([HERE / "engine", "down", place], check=True))
     subprocess.run([HERE / "engine", "up", place], check=True)
-    code = "import sys, unittest; sys.path.insert(0, sys.argv.pop(1)); unittest.main(module=None, argv=['tests', *sys.argv[1:]], verbosity=2)"
-    words = ["nsenter", f"--net={place}/net", sys.executable, "-u", "-B", "-c", code, str(HERE), *sys.argv[1:]]
-    sys.exit(subprocess.run(words, env=os.environ | {"FAROL_ENGINE": str(place)}).returncode)
+    sys.exit(subprocess.run(["nsenter", f"--net={place}/net", *words], env=os.environ | {"FAROL_ENGINE": str(place)}).returncode)
 
 
 if __name__ == "__main__":

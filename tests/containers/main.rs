@@ -14,16 +14,21 @@ use farol_tests::{
 
 /// Runs the tests of one file in an engine's network.
 fn python(file: &str, variables: &[(&str, &str)]) {
+    python_program("engine.py", &[file], variables);
+}
+
+/// Runs `engine.py` or `guest` with the files of tests.
+fn python_program(program: &str, files: &[&str], variables: &[(&str, &str)]) {
     let status = Command::new("/usr/bin/python3")
-        .arg(project().join("tests/containers/engine.py"))
-        .arg(file)
+        .arg(project().join("tests/containers").join(program))
+        .args(files)
         .env("CARGO_TARGET_DIR", target())
         .env("FAROL_AGENT_BIN", agent_program())
         .env("FAROL_COLLECTOR_BIN", collector_program())
         .envs(variables.iter().copied())
         .status()
         .unwrap();
-    assert!(status.success(), "tests/containers/{file}.py: {status}; `tests/containers/engine.py {file}` runs it alone");
+    assert!(status.success(), "{files:?}: {status}; `tests/containers/{program} {}` runs it alone", files.join(" "));
 }
 
 #[test]
@@ -57,12 +62,27 @@ fn the_commands_of_the_page_about_docker_work() {
     python("pages", &[("FAROL_BLOCKS", blocks.as_str())]);
 }
 
+/// Whether tests that take minutes were asked for; says what is not run without.
+fn is_slow_wanted(what: &str) -> bool {
+    let is_wanted = setting("FAROL_SLOW").is_some();
+    if !is_wanted {
+        eprintln!("NOT RUN: {what} runs with FAROL_SLOW=1");
+    }
+    is_wanted
+}
+
 /// Minutes: five servers, three images made of Debian's packages. `FAROL_SLOW=1` runs it.
 #[test]
 fn the_full_example_works_from_end_to_end() {
-    if setting("FAROL_SLOW").is_none() {
-        eprintln!("NOT RUN: the full example runs with FAROL_SLOW=1");
-        return;
+    if is_slow_wanted("the full example") {
+        python("full", &[]);
     }
-    python("full", &[]);
+}
+
+/// Minutes: the guest has no acceleration. `FAROL_SLOW=1` runs it.
+#[test]
+fn sidecar_and_host_tell_the_kernels_figures_on_cgroup_v2_under_systemd() {
+    if is_slow_wanted("Docker in the guest") {
+        python_program("guest", &["sidecar", "host"], &[]);
+    }
 }
