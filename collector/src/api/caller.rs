@@ -1,9 +1,7 @@
 //! Who calls: the person, what they see, and their way to the accounts' file, with the audit log's line of what they change.
 
-use std::net::SocketAddr;
-
 use axum::{
-    extract::{ConnectInfo, FromRequest as _, Request},
+    extract::{FromRequest as _, Request},
     http::StatusCode,
 };
 use farol_shared::report;
@@ -11,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{App, Parts, parameters::Parameters};
 use crate::{
-    access::{Person, View, audit},
+    access::{Person, View, audit, proxy::ClientAddress},
     problem::{JsonBody, Problem},
     state::{AuditStart, State, StateDb, StateError},
 };
@@ -30,8 +28,7 @@ impl Caller {
     /// Who sent a request, and what they came for.
     pub(super) fn of(app: &App, request: &Request, what: &'static str) -> Result<Self, Problem> {
         let person = request.extensions().get::<Person>().cloned().ok_or_else(Problem::internal)?;
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let by = audit::By::person(&person, address);
+        let by = audit::By::person(&person, ClientAddress::of(request.extensions()).address);
         Ok(Self { app: app.clone(), person, by, now_ms: app.now_ms(), what })
     }
 
