@@ -15,7 +15,7 @@ use std::sync::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef, FromRequestParts as _, Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::MethodRouter,
@@ -50,6 +50,7 @@ pub mod act;
 pub mod alerts;
 pub mod audit;
 pub mod boards;
+mod caller;
 pub mod channels;
 pub mod checks;
 pub mod compare;
@@ -276,10 +277,7 @@ async fn guard(State((app, route)): State<(App, &'static Route)>, request: Reque
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(
-        axum::http::StatusCode::METHOD_NOT_ALLOWED,
-        "this address does not take this method; the header Allow names those it takes",
-    )
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; the header Allow names those it takes")
 }
 
 /// Answers a question beside the runtime, when its turn comes.
@@ -332,6 +330,20 @@ pub(crate) fn json_bytes(bytes: Vec<u8>) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// 201 with what was made.
+pub(crate) fn created<T: Serialize>(what: &T) -> Response {
+    let mut response = json(what);
+    if response.status().is_success() {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    response
+}
+
+/// 204: it is done, and there is nothing to tell.
+pub(crate) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// A problem of the store, told to the caller as far as the caller can do something about it.

@@ -10,6 +10,7 @@
 
 use crate::{
     access::{Person, Role},
+    problem::Fault,
     state::boards::BoardRow,
 };
 
@@ -31,21 +32,6 @@ pub const BODY_BYTES_MAX: usize = 256 << 10;
 pub const TITLE_CHARS_MAX: usize = 120;
 
 const _: () = assert!(WIDGETS_BYTES_MAX < BODY_BYTES_MAX, "what is kept must have come in");
-
-/// What is wrong with something that was sent: where, and what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Path of the field, such as `widgets[3].position.x`.
-    pub field: String,
-    /// What is wrong and what to do.
-    pub detail: String,
-}
-
-impl Fault {
-    pub(crate) fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: field.into(), detail: detail.into() }
-    }
-}
 
 /// Checks a title of a dashboard or of a widget; answers it without surrounding space.
 ///

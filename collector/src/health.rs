@@ -1,5 +1,7 @@
 //! Health: the state of each subsystem in a few words, for people and for load balancers.
 
+use std::time::Duration;
+
 use axum::{
     extract::Request,
     http::StatusCode,
@@ -12,6 +14,9 @@ use crate::api::{App, json};
 
 /// Without any sample for this long the door is said to be quiet, in milliseconds.
 const QUIET_AFTER_MS: i64 = 60_000;
+
+/// A writer that has been at one thing for this long is said to hang. The longest transactions take a second or two.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// How a subsystem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -84,10 +89,12 @@ pub fn of(app: &App) -> Health {
     let now_ms = app.now_ms();
     let stats = parts.store.stats();
     let newest = parts.live.newest_age_ms(now_ms);
-    let store = if stats.is_writable {
-        part(true, "history is written")
-    } else {
+    let store = if !stats.is_writable {
         part(false, "history cannot be written: is the disk full?")
+    } else if stats.at_work >= HANGS_AFTER {
+        part(false, format!("history has not been written for {} s: the disk does not answer", stats.at_work.as_secs()))
+    } else {
+        part(true, "history is written")
     };
     let mut ingest = match newest {
         None => part(true, "no sample yet"),

@@ -27,6 +27,15 @@ pub struct Fault {
     pub detail: String,
 }
 
+/// Most faults that one answer tells.
+const FAULTS_MAX: usize = 20;
+
+impl Fault {
+    pub(crate) fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(rename = "type")]
@@ -75,6 +84,16 @@ impl Problem {
     #[must_use]
     pub fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// 422 that names every wrong field; its sentence is about the first.
+    #[must_use]
+    pub fn of_faults(faults: &[Fault]) -> Self {
+        let first = faults.first().map(|fault| format!("{}: {}", fault.field, fault.detail)).unwrap_or_default();
+        let more = faults.len().saturating_sub(1);
+        let detail = if more > 0 { format!("{first} (and {more} more)") } else { first };
+        let told = faults.iter().take(FAULTS_MAX);
+        told.fold(Self::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
     }
 
     /// 429: too often; try again after so many seconds.

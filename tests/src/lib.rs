@@ -11,6 +11,7 @@ pub mod batches;
 pub mod collector;
 pub mod docs;
 pub mod fake;
+mod group;
 pub mod http;
 pub mod kept;
 pub mod live;

@@ -1,4 +1,4 @@
-//! One started program: its log is kept in a file and shown when the test fails; it is ended when its handle is dropped.
+//! One started program: its log is kept in a file and shown when the test fails; it and its workers are ended when its handle is dropped.
 
 use std::{
     ffi::OsStr,
@@ -9,12 +9,15 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
     unistd::Pid,
 };
 use tempfile::TempDir;
 
-use crate::wait::until;
+use crate::{group::Group, wait::until};
 
 /// How much of a log's end a failed test shows.
 const LOG_SHOWN_BYTES: usize = 6_000;
@@ -69,6 +72,7 @@ fn program(variable: &str, built: &str) -> PathBuf {
 pub struct Process {
     name: String,
     child: Child,
+    group: Group,
     log: PathBuf,
     /// Keeps the log's folder until the handle is dropped.
     _folder: TempDir,
@@ -81,8 +85,8 @@ impl Process {
         let log = folder.path().join("log");
         let file = File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
-        Self { name: name.to_owned(), child, log, _folder: folder }
+        let (child, group) = Group::start(&mut command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        Self { name: name.to_owned(), child, group, log, _folder: folder }
     }
 
     /// A command with an empty environment but for `PATH`, so that the machine's own `FAROL_*` cannot leak in.
@@ -112,9 +116,23 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1024
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has. Workers that it left behind are ended then.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
+        if self.is_running() {
+            return None;
+        }
+        self.group.end();
+        Some(self.child.wait().unwrap())
+    }
+
+    /// Whether it runs, without taking notice of its end.
+    fn is_running(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(self.id()), flags).is_ok_and(|status| status == WaitStatus::StillAlive)
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is small"))
     }
 
     /// Waits until it has ended.
@@ -138,8 +156,7 @@ impl Process {
     /// Sends a signal.
     pub fn signal(&mut self, signal: Signal) {
         if self.ended().is_none() {
-            let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is small"));
-            kill(pid, signal).unwrap();
+            kill(self.id(), signal).unwrap();
         }
     }
 }

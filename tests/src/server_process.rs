@@ -4,20 +4,16 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
 };
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::{group::Group, process::Process};
 
 /// How much of a log's end a failed test shows.
 const LOG_SHOWN_BYTES: usize = 6_000;
@@ -27,6 +23,7 @@ const LOG_SHOWN_BYTES: usize = 6_000;
 pub struct ServerProcess {
     name: String,
     child: Child,
+    group: Group,
     /// Folder with all of its files, which belongs to its user.
     pub dir: TempDir,
 }
@@ -35,9 +32,9 @@ impl ServerProcess {
     /// Starts a command; what it prints goes to `log` in `dir`, which goes with it.
     pub fn start(name: &str, command: &mut Command, dir: TempDir) -> Self {
         let log = File::options().create(true).append(true).open(dir.path().join("log")).unwrap();
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
-        Self { name: name.to_owned(), child, dir }
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let (child, group) = Group::start(command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        Self { name: name.to_owned(), child, group, dir }
     }
 
     /// What it has printed so far.
@@ -48,10 +45,7 @@ impl ServerProcess {
 
     /// Sends a signal to all of its processes.
     pub fn signal(&self, signal: Signal) {
-        let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id is small"));
-        // One that has ended by itself has nobody left to signal.
-        let sent = killpg(group, signal);
-        assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "cannot signal {}: {sent:?}", self.name);
+        self.group.signal(signal);
     }
 
     /// Ends it at once and keeps its files.
@@ -62,7 +56,7 @@ impl ServerProcess {
     }
 
     fn end(&mut self) {
-        self.signal(Signal::SIGKILL);
+        self.group.end();
         self.child.wait().unwrap();
     }
 }

@@ -6,17 +6,15 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use farol_shared::report;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{App, json};
+use super::{App, caller::state_problem, json};
 use crate::{
     access::{Person, Role, proxy::ClientAddress},
     act::{ActError, Actor, JobState, Place, delete::ByPattern},
     problem::{JsonBody, Problem},
     pull::Code,
-    state::StateError,
 };
 
 /// Largest body of these requests, in bytes: a key, a pattern, a reason.
@@ -169,17 +167,7 @@ fn refusal(error: &ActError) -> Problem {
         ActError::Gone(detail) => Problem::not_found(*detail),
         ActError::Redis(told) if told.code == Code::Pending => Problem::unavailable(error.to_string(), 5),
         ActError::Redis(_) => Problem::new(StatusCode::BAD_GATEWAY, error.to_string()),
-        ActError::State(error) => state_problem(error),
+        ActError::State(error) => state_problem("audit log", error),
         ActError::Broken => Problem::internal(),
-    }
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        other => {
-            tracing::error!(target: "api", error = %report::chain(other), "audit log could not be used");
-            Problem::internal()
-        }
     }
 }

@@ -4,14 +4,13 @@ use axum::{extract::Request, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{App, aside, json, parameters::Parameters};
+use super::{App, aside, caller, json, parameters::Parameters};
 use crate::{
     access::View,
     problem::Problem,
     push::alerts::{Alert, KEPT_FOR_MS},
 };
 
-mod caller;
 pub mod incidents;
 pub mod list;
 pub mod pending;
@@ -31,6 +30,15 @@ pub struct Alerts {
     pub to: i64,
     /// Newest first, at most 500.
     pub alerts: Vec<Alert>,
+}
+
+/// What callers of this room come for.
+const WHAT: &str = "alerts";
+
+/// The number that an address names: `/api/v1/incidents/{id}`, and what stands behind it.
+fn number_of(request: &Request, what: &'static str) -> Result<i64, Problem> {
+    let number = caller::named(request).and_then(|text| text.parse().ok());
+    number.ok_or_else(|| Problem::not_found(format!("there is no such {what}")))
 }
 
 /// Answers alerts.

@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    App, json,
+    App,
+    caller::state_problem,
+    json,
     parameters::{Parameters, instant, wrong},
 };
 use crate::{
@@ -90,7 +92,7 @@ pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem
     let before = parameters.text("before").map(number).transpose()?;
     let wanted = AuditFilter { before, ..filter(&parameters)? };
     let rows = app.parts().access.state().read(move |db| db.audit(limit, &wanted)).await;
-    let rows = rows.map_err(|error| state_problem(&error))?;
+    let rows = rows.map_err(|error| state_problem("audit log", &error))?;
     let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
     let next = rows.last().filter(|_| is_full).map(|last| last.id.to_string());
     Ok(json(&Audit { entries: rows.into_iter().map(entry).collect(), next }))
@@ -146,7 +148,7 @@ pub(super) async fn export(app: App, mut request: Request) -> Result<Response, P
     let detail = json!({ "format": parameters.text("format").unwrap_or("csv"), "action": wanted.action, "username": wanted.username,
         "from": wanted.from_ms, "to": wanted.to_ms });
     let noted = audit::note(access.state(), By::person(&person, caller.address), app.now_ms(), "export", "audit", detail);
-    noted.await.map_err(|error| state_problem(&error))?;
+    noted.await.map_err(|error| state_problem("audit log", &error))?;
     let file = File { access, format, wanted, part: Part::Head };
     let pieces = stream::unfold(file, async |mut file| file.piece().await.map(|piece| (piece, file)));
     // Who compresses it asks once more after the end.
@@ -293,15 +295,5 @@ fn entry(row: AuditRow) -> AuditEntry {
         count,
         result,
         reason: start.reason,
-    }
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        other => {
-            tracing::error!(target: "api", error = %report::chain(other), "audit log could not be used");
-            Problem::internal()
-        }
     }
 }

@@ -1,27 +1,29 @@
 //! `/api/v1/boards` and `POST /api/v1/dashboard/widgets`: dashboards that people put together.
 
-use std::net::SocketAddr;
-
 use axum::{
-    extract::{ConnectInfo, FromRequest as _, Request},
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use farol_shared::report;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json as value;
 use utoipa::ToSchema;
 
-use super::{App, json, parameters::Parameters};
+use super::{
+    App,
+    caller::{Caller, named, noted},
+    created, json, no_content,
+    parameters::Parameters,
+};
 use crate::{
     access::{Person, Role, audit},
-    boards::{self, Config, Fault, Position, Widget, WidgetType, slug},
-    problem::{JsonBody, Problem},
-    state::{
-        State, StateDb, StateError,
-        boards::{BoardChange, BoardLine, BoardRow, Changed},
-    },
+    boards::{self, Config, Position, Widget, WidgetType, slug},
+    problem::{Fault, Problem},
+    state::boards::{BoardChange, BoardLine, BoardRow, Changed},
 };
+
+/// What callers of this room come for.
+const WHAT: &str = "dashboards";
 
 /// Version of an exported dashboard.
 const FILE_VERSION: u32 = 1;
@@ -141,7 +143,7 @@ pub struct AddedWidget {
 /// Lists dashboards.
 pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     let owner = caller.person.username.to_string();
     let lines = caller.read(move |db| db.boards(&owner)).await?;
     let seen = lines.into_iter().filter(|line| boards::sees(&caller.person, &line.board));
@@ -150,26 +152,26 @@ pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem
 
 /// Answers a dashboard.
 pub(super) async fn one(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, row) = found(&app, request).await?;
-    Ok(json(&board(&caller.person, row)?))
+    let (editor, row) = found(&app, request).await?;
+    Ok(json(&board(&editor.0.person, row)?))
 }
 
 /// Makes a dashboard.
 pub(super) async fn create(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, body) = Caller::with::<NewBoard>(&app, request).await?;
-    let row = caller.new_board(&body.title, body.slug, body.shared, body.widgets)?;
-    caller.add(row.0, row.1).await
+    let (editor, body) = Editor::with::<NewBoard>(&app, request).await?;
+    let row = editor.new_board(&body.title, body.slug, body.shared, body.widgets)?;
+    editor.add(row.0, row.1).await
 }
 
 /// Makes a dashboard of a file.
 pub(super) async fn import(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, body) = Caller::with::<BoardFile>(&app, request).await?;
+    let (editor, body) = Editor::with::<BoardFile>(&app, request).await?;
     if body.farol_board != FILE_VERSION {
         let detail = format!("is {}; this collector reads {FILE_VERSION}", body.farol_board);
-        return Err(refused(&[Fault::new("farol_board", detail)]));
+        return Err(Problem::of_faults(&[Fault::new("farol_board", detail)]));
     }
-    let row = caller.new_board(&body.title, None, false, body.widgets)?;
-    caller.add(row.0, row.1).await
+    let row = editor.new_board(&body.title, None, false, body.widgets)?;
+    editor.add(row.0, row.1).await
 }
 
 /// Writes a dashboard as a file.
@@ -186,121 +188,85 @@ pub(super) async fn export(app: App, request: Request) -> Result<Response, Probl
 /// Changes a dashboard.
 pub(super) async fn update(app: App, request: Request) -> Result<Response, Problem> {
     let slug = slug_of(&request)?;
-    let (caller, body) = Caller::with::<BoardUpdate>(&app, request).await?;
-    let row = caller.changeable(&slug).await?;
-    caller.may_share(body.shared)?;
+    let (editor, body) = Editor::with::<BoardUpdate>(&app, request).await?;
+    let row = editor.changeable(&slug).await?;
+    editor.may_share(body.shared)?;
     let (title, widgets) = checked(&body.title, body.widgets)?;
     let change = BoardChange { title, is_shared: body.shared, widgets: widgets.1, revision: body.revision };
-    let now = caller.change(row.slug, change, widgets.0.len()).await?;
-    Ok(json(&board(&caller.person, now)?))
+    let now = editor.change(row.slug, change, widgets.0.len()).await?;
+    Ok(json(&board(&editor.0.person, now)?))
 }
 
 /// Removes a dashboard.
 pub(super) async fn delete(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let slug = slug_of(&request)?;
-    let caller = Caller::of(&app, &request)?;
-    let row = caller.changeable(&slug).await?;
-    let line = caller.line("board.delete", &row, None);
-    let is_gone = caller
-        .write(move |db| {
-            let is_gone = db.drop_board(&slug)?;
-            if is_gone {
-                db.note_audit(&line)?;
-            }
-            Ok(is_gone)
-        })
-        .await?;
-    if !is_gone {
+    let editor = Editor::of(&app, &request)?;
+    let row = editor.changeable(&slug).await?;
+    let line = editor.0.line("board.delete", &slug, &about(&row, row_count(&row)));
+    if !editor.0.write(noted(line, move |db| db.drop_board(&slug))).await? {
         return Err(no_such());
     }
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(no_content())
 }
 
 /// Adds a widget.
 pub(super) async fn add_widget(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, body) = Caller::with::<NewWidget>(&app, request).await?;
+    let (editor, body) = Editor::with::<NewWidget>(&app, request).await?;
     let NewWidget { widget_type, title, config, position, board } = body;
     let mut widget = Widget { id: String::new(), widget_type, title, config, position };
     let row = match board {
-        Some(slug) => caller.changeable(&slug).await?,
-        None => caller.home().await?,
+        Some(slug) => editor.changeable(&slug).await?,
+        None => editor.home().await?,
     };
-    caller.may_share(row.is_shared)?;
+    editor.may_share(row.is_shared)?;
     // What is wrong with it is told with its own fields: to the caller it is one widget, not the last of a list.
     let mut faults = Vec::new();
     widget.check("", &mut faults);
     if !faults.is_empty() {
-        return Err(refused(&faults));
+        return Err(Problem::of_faults(&faults));
     }
     let mut all = widgets_of(&row)?;
     all.push(widget);
     let (title, (all, text)) = checked(&row.title, all)?;
     let change = BoardChange { title, is_shared: row.is_shared, widgets: text, revision: row.revision };
-    let row = caller.change(row.slug, change, all.len()).await?;
+    let row = editor.change(row.slug, change, all.len()).await?;
     let widget = all.into_iter().next_back().ok_or_else(Problem::internal)?;
-    Ok(made(&AddedWidget { board: row.slug, widget }))
+    Ok(created(&AddedWidget { board: row.slug, widget }))
 }
 
-/// Who calls.
-struct Caller {
-    person: Person,
-    by: audit::By,
-    state: State,
-    now_ms: i64,
-}
+/// Who calls, and what they may do with dashboards.
+struct Editor(Caller);
 
-impl Caller {
+impl Editor {
     fn of(app: &App, request: &Request) -> Result<Self, Problem> {
-        let person = request.extensions().get::<Person>().cloned().ok_or_else(Problem::internal)?;
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let by = audit::By::person(&person, address);
-        Ok(Self { person, by, state: app.parts().access.state().clone(), now_ms: app.now_ms() })
+        Ok(Self(Caller::of(app, request, WHAT)?))
     }
 
     /// Who calls, and what is sent.
     async fn with<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Self, T), Problem> {
-        Parameters::of(request.uri(), &[])?;
-        let caller = Self::of(app, &request)?;
-        let JsonBody(body) = JsonBody::<T>::from_request(request, app).await?;
-        Ok((caller, body))
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&StateDb) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.state.change(move |db| job(db)).await.map_err(|error| state_problem(&error))
-    }
-
-    /// A change with its line of the audit log: both are on disk, or neither is.
-    async fn write<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.state.change(move |db| db.together(job)).await.map_err(|error| state_problem(&error))
+        let (caller, body) = Caller::with::<T>(app, request, WHAT).await?;
+        Ok((Self(caller), body))
     }
 
     /// A dashboard that the caller sees.
     async fn seen(&self, slug: &str) -> Result<BoardRow, Problem> {
         let slug = slug.to_owned();
-        let row = self.read(move |db| db.board(&slug)).await?;
-        row.filter(|row| boards::sees(&self.person, row)).ok_or_else(no_such)
+        let row = self.0.read(move |db| db.board(&slug)).await?;
+        row.filter(|row| boards::sees(&self.0.person, row)).ok_or_else(no_such)
     }
 
     /// A dashboard that the caller may change.
     async fn changeable(&self, slug: &str) -> Result<BoardRow, Problem> {
         let row = self.seen(slug).await?;
-        if boards::may_change(&self.person, &row) {
+        if boards::may_change(&self.0.person, &row) {
             return Ok(row);
         }
         Err(Problem::forbidden("this dashboard is somebody else's: its owner or an administrator may change it"))
     }
 
     fn may_share(&self, is_shared: bool) -> Result<(), Problem> {
-        if is_shared { self.person.require(Role::Admin) } else { Ok(()) }
+        if is_shared { self.0.person.require(Role::Admin) } else { Ok(()) }
     }
 
     /// A new dashboard of the caller, checked, and whether its slug may get a number.
@@ -316,19 +282,19 @@ impl Caller {
         if let Some(slug) = slug.as_deref().filter(|slug| !slug::is_slug(slug)) {
             let shown: String = slug.chars().take(64).collect();
             let detail = format!("'{shown}' is none: write up to 64 small letters, digits and dashes between them");
-            return Err(refused(&[Fault::new("slug", detail)]));
+            return Err(Problem::of_faults(&[Fault::new("slug", detail)]));
         }
         let may_number = slug.is_none();
         let row = BoardRow {
             slug: slug.unwrap_or_else(|| slug::of(&title)),
             title,
-            owner: self.person.username.to_string(),
-            tenant: self.person.view.tenant().map(str::to_owned),
+            owner: self.0.person.username.to_string(),
+            tenant: self.0.person.view.tenant().map(str::to_owned),
             is_shared: shared,
             widgets,
             revision: 1,
-            created_ms: self.now_ms,
-            updated_ms: self.now_ms,
+            created_ms: self.0.now_ms,
+            updated_ms: self.0.now_ms,
         };
         Ok((row, may_number))
     }
@@ -336,8 +302,8 @@ impl Caller {
     /// Keeps a new dashboard.
     async fn keep(&self, row: BoardRow, may_number: bool) -> Result<BoardRow, Problem> {
         let count = row_count(&row);
-        let (by, now_ms) = (self.by.clone(), self.now_ms);
-        let made = self.write(move |db| {
+        let (by, now_ms) = (self.0.by.clone(), self.0.now_ms);
+        let made = self.0.write(move |db| {
             let made = db.add_board(&row, may_number)?;
             if let Some(row) = &made {
                 db.note_audit(&audit::line(by, now_ms, "board.create", &row.slug, &about(row, count)))?;
@@ -350,15 +316,15 @@ impl Caller {
 
     async fn add(&self, row: BoardRow, may_number: bool) -> Result<Response, Problem> {
         let row = self.keep(row, may_number).await?;
-        Ok(made(&board(&self.person, row)?))
+        Ok(created(&board(&self.0.person, row)?))
     }
 
     /// The caller's first dashboard; made when it is missing.
     async fn home(&self) -> Result<BoardRow, Problem> {
-        let owner = self.person.username.to_string();
+        let owner = self.0.person.username.to_string();
         let slug = slug::of(&format!("home-{owner}"));
         let (wanted, of) = (slug.clone(), owner.clone());
-        if let Some(row) = self.read(move |db| db.board_like(&of, &wanted)).await? {
+        if let Some(row) = self.0.read(move |db| db.board_like(&of, &wanted)).await? {
             return Ok(row);
         }
         let (row, _) = self.new_board(&owner, Some(slug), false, Vec::new())?;
@@ -366,8 +332,8 @@ impl Caller {
     }
 
     async fn change(&self, slug: String, change: BoardChange, count: usize) -> Result<BoardRow, Problem> {
-        let (by, now_ms) = (self.by.clone(), self.now_ms);
-        let changed = self.write(move |db| {
+        let (by, now_ms) = (self.0.by.clone(), self.0.now_ms);
+        let changed = self.0.write(move |db| {
             let changed = db.change_board(&slug, &change, now_ms)?;
             if let Changed::Done(row) = &changed {
                 db.note_audit(&audit::line(by, now_ms, "board.change", &row.slug, &about(row, count)))?;
@@ -382,10 +348,6 @@ impl Caller {
                 Err(Problem::new(StatusCode::CONFLICT, detail).code("changed"))
             }
         }
-    }
-
-    fn line(&self, action: &str, row: &BoardRow, count: Option<usize>) -> crate::state::AuditStart {
-        audit::line(self.by.clone(), self.now_ms, action, &row.slug, &about(row, count.unwrap_or_else(|| row_count(row))))
     }
 }
 
@@ -405,23 +367,9 @@ fn checked(title: &str, widgets: Vec<Widget>) -> Result<(String, (Vec<Widget>, S
         (Ok(title), Ok(widgets)) => Ok((title, widgets)),
         (title, widgets) => {
             let faults: Vec<Fault> = title.err().into_iter().chain(widgets.err().unwrap_or_default()).collect();
-            Err(refused(&faults))
+            Err(Problem::of_faults(&faults))
         }
     }
-}
-
-/// Most faults that one answer tells.
-const FAULTS_MAX: usize = 20;
-
-/// 422 that names every field.
-fn refused(faults: &[Fault]) -> Problem {
-    let first = faults.first().map(|fault| format!("{}: {}", fault.field, fault.detail)).unwrap_or_default();
-    let more = faults.len().saturating_sub(1);
-    let detail = if more > 0 { format!("{first} (and {more} more)") } else { first };
-    faults
-        .iter()
-        .take(FAULTS_MAX)
-        .fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
 }
 
 fn entry(person: &Person, line: BoardLine) -> BoardEntry {
@@ -444,39 +392,20 @@ fn widgets_of(row: &BoardRow) -> Result<Vec<Widget>, Problem> {
     })
 }
 
-async fn found(app: &App, request: Request) -> Result<(Caller, BoardRow), Problem> {
+async fn found(app: &App, request: Request) -> Result<(Editor, BoardRow), Problem> {
     Parameters::of(request.uri(), &[])?;
     let slug = slug_of(&request)?;
-    let caller = Caller::of(app, &request)?;
+    let editor = Editor::of(app, &request)?;
     drop(request);
-    let row = caller.seen(&slug).await?;
-    Ok((caller, row))
+    let row = editor.seen(&slug).await?;
+    Ok((editor, row))
 }
 
 /// The dashboard that an address names: `/api/v1/boards/{slug}`, and what stands behind it. A slug has no sign that an address escapes.
 fn slug_of(request: &Request) -> Result<String, Problem> {
-    let slug = request.uri().path().split('/').nth(4).filter(|slug| slug::is_slug(slug));
-    slug.map(str::to_owned).ok_or_else(no_such)
+    named(request).filter(|slug| slug::is_slug(slug)).map(str::to_owned).ok_or_else(no_such)
 }
 
 fn no_such() -> Problem {
     Problem::not_found("there is no such dashboard")
-}
-
-/// 201 with what was made.
-fn made<T: Serialize>(what: &T) -> Response {
-    let mut response = json(what);
-    *response.status_mut() = StatusCode::CREATED;
-    response
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        StateError::TooMany(..) => Problem::new(StatusCode::CONFLICT, error.to_string()).code("too_many"),
-        other => {
-            tracing::error!(target: "boards", error = %report::chain(other), "dashboards could not be used");
-            Problem::internal()
-        }
-    }
 }

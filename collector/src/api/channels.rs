@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as value};
 use utoipa::ToSchema;
 
-use super::{App, json, parameters::Parameters};
+use super::{
+    App,
+    caller::{named, noted},
+    created, json, no_content,
+    parameters::Parameters,
+};
 use crate::{
-    access::audit,
     alert::Level,
     notify::{
         channel::{self, Channel, Origin, Quiet, Written},
@@ -21,13 +25,16 @@ use crate::{
         text::Language,
     },
     problem::Problem,
-    state::outbox::ChannelStanding,
+    state::{StateDb, outbox::ChannelStanding},
 };
 
-mod caller;
 pub mod deliveries;
+mod editor;
 
-use caller::Caller;
+use editor::Editor;
+
+/// What callers of this room come for.
+const WHAT: &str = "channels";
 
 /// Largest body that brings a channel, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
@@ -191,47 +198,36 @@ pub struct Trial {
 /// Lists channels.
 pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
-    let caller = Caller::of(&app, &request)?;
-    let seen: Vec<Arc<Channel>> = caller.seen().collect();
+    let editor = Editor::of(&app, &request)?;
+    let seen: Vec<Arc<Channel>> = editor.seen().collect();
     let ids: Vec<String> = seen.iter().map(|channel| channel.id.clone()).collect();
-    let standings = caller.standings(ids).await?;
+    let standings = editor.standings(ids).await?;
     let channels = seen.iter().zip(standings).map(|(channel, standing)| entry(channel, standing)).collect();
     Ok(json(&ChannelList { channels }))
 }
 
 /// Makes a channel.
 pub(super) async fn create(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, body) = Caller::with::<ChannelBody>(&app, request).await?;
-    let channel = caller.checked(body.written(), None)?;
+    let (editor, body) = Editor::with::<ChannelBody>(&app, request).await?;
+    let channel = editor.checked(body.written(), None)?;
     let taken =
         || Problem::new(StatusCode::CONFLICT, "there is already a channel with this id: write another one").code("exists");
-    if caller.channels.find(&channel.id).is_some() {
+    if editor.channels.find(&channel.id).is_some() {
         return Err(taken());
     }
-    let (row, line) = (caller.row(&channel)?, caller.line("channel.create", &channel));
-    let is_made = caller
-        .write(move |db| {
-            let is_made = db.add_channel(&row)?;
-            if is_made {
-                db.note_audit(&line)?;
-            }
-            Ok(is_made)
-        })
-        .await?;
-    if !is_made {
+    let (row, line) = (editor.row(&channel)?, editor.line("channel.create", &channel));
+    if !editor.caller.write(noted(line, move |db| db.add_channel(&row))).await? {
         return Err(taken());
     }
-    caller.refresh().await?;
-    let mut response = json(&entry(&channel, ChannelStanding::default()));
-    *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    editor.refresh().await?;
+    Ok(created(&entry(&channel, ChannelStanding::default())))
 }
 
 /// Changes a channel.
 pub(super) async fn update(app: App, request: Request) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let (caller, body) = Caller::with::<ChannelBody>(&app, request).await?;
-    let known = caller.changeable(&id)?;
+    let (editor, body) = Editor::with::<ChannelBody>(&app, request).await?;
+    let known = editor.changeable(&id)?;
     let mut written = body.written();
     if !written.id.is_empty() && written.id != known.id {
         return Err(refused(&[Fault::new("id", "cannot be changed: make another channel")]));
@@ -240,82 +236,68 @@ pub(super) async fn update(app: App, request: Request) -> Result<Response, Probl
         return Err(refused(&[Fault::new("kind", "cannot be changed: make another channel")]));
     }
     written.id.clone_from(&known.id);
-    let channel = caller.checked(written, Some(&known))?;
-    let (row, line, now_ms) = (caller.row(&channel)?, caller.line("channel.change", &channel), caller.now_ms);
-    let is_changed = caller
-        .write(move |db| {
-            let is_changed = db.change_channel(&row)?;
-            if is_changed {
-                db.retry_channel(&row.id, now_ms)?;
-                db.note_audit(&line)?;
-            }
-            Ok(is_changed)
-        })
-        .await?;
-    if !is_changed {
+    let channel = editor.checked(written, Some(&known))?;
+    let (row, line, now_ms) = (editor.row(&channel)?, editor.line("channel.change", &channel), editor.caller.now_ms);
+    let change = move |db: &mut StateDb| {
+        let is_changed = db.change_channel(&row)?;
+        if is_changed {
+            db.retry_channel(&row.id, now_ms)?;
+        }
+        Ok(is_changed)
+    };
+    if !editor.caller.write(noted(line, change)).await? {
         return Err(no_such());
     }
-    caller.refresh().await?;
-    let standing = caller.standings(vec![channel.id.clone()]).await?.pop().unwrap_or_default();
+    editor.refresh().await?;
+    let standing = editor.standings(vec![channel.id.clone()]).await?.pop().unwrap_or_default();
     Ok(json(&entry(&channel, standing)))
 }
 
 /// Removes a channel.
 pub(super) async fn delete(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
-    let (id, caller) = (id_of(&request)?, Caller::of(&app, &request)?);
-    let channel = caller.changeable(&id)?;
-    let users: Vec<String> = caller.users_of(&id);
+    let (id, editor) = (id_of(&request)?, Editor::of(&app, &request)?);
+    let channel = editor.changeable(&id)?;
+    let users: Vec<String> = editor.users_of(&id);
     if !users.is_empty() {
         let detail = format!("{} would have no second channel any more: change {} first", users.join(", "), users.join(", "));
         return Err(Problem::new(StatusCode::CONFLICT, detail).code("in_use"));
     }
-    let (line, now_ms) = (caller.line("channel.delete", &channel), caller.now_ms);
-    let is_gone = caller
-        .write(move |db| {
-            let is_gone = db.drop_channel(&id, now_ms)?;
-            if is_gone {
-                db.note_audit(&line)?;
-            }
-            Ok(is_gone)
-        })
-        .await?;
-    if !is_gone {
+    let (line, now_ms) = (editor.line("channel.delete", &channel), editor.caller.now_ms);
+    if !editor.caller.write(noted(line, move |db| db.drop_channel(&id, now_ms))).await? {
         return Err(no_such());
     }
-    caller.refresh().await?;
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    editor.refresh().await?;
+    Ok(no_content())
 }
 
 /// Tries a channel.
 pub(super) async fn test(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
-    let (id, caller) = (id_of(&request)?, Caller::of(&app, &request)?);
+    let (id, editor) = (id_of(&request)?, Editor::of(&app, &request)?);
     drop(request);
-    let channel = caller.find(&id)?;
-    caller.try_out(&channel).await
+    let channel = editor.find(&id)?;
+    editor.try_out(&channel).await
 }
 
 /// Tries a channel that is not kept yet; with the word of one that is, its secrets are taken where they are left out.
 pub(super) async fn test_unsaved(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, body) = Caller::with::<ChannelBody>(&app, request).await?;
+    let (editor, body) = Editor::with::<ChannelBody>(&app, request).await?;
     let written = body.written();
-    let known = (!written.id.is_empty()).then(|| caller.find(&written.id).ok()).flatten();
-    let channel = caller.checked(written, known.as_deref())?;
-    caller.try_out(&channel).await
+    let known = (!written.id.is_empty()).then(|| editor.find(&written.id).ok()).flatten();
+    let channel = editor.checked(written, known.as_deref())?;
+    editor.try_out(&channel).await
 }
 
-impl Caller {
+impl Editor {
     async fn try_out(&self, channel: &Channel) -> Result<Response, Problem> {
         let busy = || Problem::unavailable("too many channels are being tried: try again in a moment", 5);
-        let verdict = self.channels.try_out(channel, self.now_ms).await.ok_or_else(busy)?;
+        let verdict = self.channels.try_out(channel, self.caller.now_ms).await.ok_or_else(busy)?;
         let delivered = matches!(verdict, Verdict::Told(_));
         let detail = verdict.detail().to_owned();
         let about = value!({ "kind": channel.kind.name, "delivered": delivered });
-        let line = audit::line(self.by.clone(), self.now_ms, "channel.test", &channel.id, &about);
-        self.write(move |db| db.note_audit(&line)).await?;
+        let line = self.caller.line("channel.test", &channel.id, &about);
+        self.caller.write(move |db| db.note_audit(&line)).await?;
         Ok(json(&Trial { delivered, detail }))
     }
 }
@@ -352,8 +334,7 @@ fn refused(faults: &[Fault]) -> Problem {
 
 /// The channel that an address names: `/api/v1/channels/{id}`, and what stands behind it.
 fn id_of(request: &Request) -> Result<String, Problem> {
-    let id = request.uri().path().split('/').nth(4).filter(|id| channel::is_id(id));
-    id.map(str::to_owned).ok_or_else(no_such)
+    named(request).filter(|id| channel::is_id(id)).map(str::to_owned).ok_or_else(no_such)
 }
 
 fn no_such() -> Problem {

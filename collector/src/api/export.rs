@@ -1,21 +1,19 @@
 //! `POST /api/v1/dashboard/export` and `GET /api/v1/export...`: history as files.
 
-use std::net::SocketAddr;
-
 use axum::{
     body::Body,
-    extract::{ConnectInfo, FromRequest as _, FromRequestParts as _, Path, Request},
+    extract::{FromRequest as _, FromRequestParts as _, Path, Request},
     http::{HeaderValue, header},
     response::Response,
 };
 use farol_shared::report;
 use serde_json::{Value, json};
 
-use super::{App, Turns, aside, json as answer};
+use super::{App, Turns, aside, caller::Caller, json as answer};
 use crate::{
-    access::{Person, View, audit},
+    access::View,
     export::{
-        Exports, Format, Place, Source, Wanted, Zone,
+        Format, Place, Source, Wanted, Zone,
         records::Pages,
         series::Series,
         size::{self, Size},
@@ -69,7 +67,7 @@ pub(super) async fn of_records(app: App, request: Request) -> Result<Response, P
     let path = Path::<String>::from_request_parts(&mut parts, &()).await;
     let Path(kind) = path.map_err(|_| Problem::not_found("there is no such export"))?;
     let place = about.place()?;
-    let (for_list, view) = (app.clone(), about.view.clone());
+    let (for_list, view) = (app.clone(), about.caller.view().clone());
     let wanted = about.turns.aside(move || records::wanted(&for_list, &view, &kind, &uri)).await?;
     let file = File {
         name: wanted.kind.as_str(),
@@ -85,7 +83,7 @@ pub(super) async fn of_records(app: App, request: Request) -> Result<Response, P
 
 async fn series(app: App, about: About, body: ExportBody) -> Result<Response, Problem> {
     let place = about.place()?;
-    let view = about.view.clone();
+    let view = about.caller.view().clone();
     let wanted: Wanted = about.turns.aside(move || body.wanted(&app, &view)).await?;
     let range = (wanted.from_ms, wanted.to_ms);
     let file = File { name: "metrics", format: wanted.format, zone: wanted.zone, range };
@@ -98,12 +96,8 @@ async fn series(app: App, about: About, body: ExportBody) -> Result<Response, Pr
 
 /// Who asks, and what an export needs beside its question.
 struct About {
-    view: View,
+    caller: Caller,
     turns: Turns,
-    exports: Exports,
-    by: audit::By,
-    state: State,
-    now_ms: i64,
 }
 
 /// What a file is called after.
@@ -116,29 +110,20 @@ struct File {
 
 impl About {
     fn of(app: &App, request: &Request) -> Result<Self, Problem> {
-        let person = request.extensions().get::<Person>().ok_or_else(Problem::internal)?;
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        Ok(Self {
-            view: View::of(request)?,
-            turns: Turns::of(request)?,
-            exports: app.parts().exports.clone(),
-            by: audit::By::person(person, address),
-            state: app.parts().access.state().clone(),
-            now_ms: app.now_ms(),
-        })
+        Ok(Self { caller: Caller::of(app, request, "audit log")?, turns: Turns::of(request)? })
     }
 
     fn place(&self) -> Result<Place, Problem> {
         let refused =
             || Problem::too_many("as many exports as may run at once are under way; ask again when one has ended", RETRY_AFTER_S);
-        self.exports.begin().ok_or_else(refused)
+        self.caller.parts().exports.begin().ok_or_else(refused)
     }
 
     /// Writes the line of the audit log and begins the file.
     async fn begin<S: Source>(self, place: Place, file: &File, detail: Value, source: S) -> Result<Response, Problem> {
-        let start = audit::line(self.by, self.now_ms, "export", file.name, &detail);
-        let line = self.state.change(move |db| db.begin_audit(&start)).await.map_err(|error| state_problem(&error))?;
-        let state = self.state;
+        let start = self.caller.line("export", file.name, &detail);
+        let line = self.caller.write(move |db| db.begin_audit(&start)).await?;
+        let state = self.caller.state().clone();
         let ended = move |end: End, rows: u64| {
             tokio::spawn(complete(state, line, end, rows, detail));
         };
@@ -158,16 +143,6 @@ async fn complete(state: State, line: i64, end: End, rows: u64, detail: Value) {
                 tracing::error!(target: "export", line, error = %report::chain(&error), "audit log could not be completed");
                 return;
             }
-        }
-    }
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        other => {
-            tracing::error!(target: "export", error = %report::chain(other), "audit log could not be used");
-            Problem::internal()
         }
     }
 }

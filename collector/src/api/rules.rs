@@ -1,32 +1,33 @@
 //! `/api/v1/rules`: rules of alerts, changed with a line in the audit log, and tried on the past.
 
-use std::net::SocketAddr;
-
-use axum::{
-    extract::{ConnectInfo, FromRequest as _, Request},
-    http::StatusCode,
-    response::Response,
-};
-use farol_shared::report;
+use axum::{extract::Request, http::StatusCode, response::Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json as value;
 use utoipa::ToSchema;
 
-use super::{App, json, parameters::Parameters};
+use super::{
+    App,
+    caller::{Caller, named, noted},
+    created, json, no_content,
+    parameters::Parameters,
+};
 use crate::{
-    access::{Person, View, audit},
+    access::View,
     alert::{
         Rule, Standing,
         rules::{Listed, Origin, RuleSet},
     },
-    problem::{Fault, JsonBody, Problem},
-    state::{StateDb, StateError, rules::RuleChanged},
+    problem::{Fault, Problem},
+    state::{AuditStart, StateDb, StateError, rules::RuleChanged},
 };
 
 mod back_test;
 
 pub use back_test::BackTestQuestion;
 pub(super) use back_test::back_test;
+
+/// What callers of this room come for.
+const WHAT: &str = "rules";
 
 /// Most numbers that are tried behind an id that is made of a name and taken.
 const NUMBERS_MAX: u32 = 1_000;
@@ -45,7 +46,7 @@ pub struct RuleEntry {
     rule: Rule,
     /// Where it comes from.
     origin: Origin,
-    /// How many subjects are firing, of those that the caller sees.
+    /// How many subjects are firing, of those that the editor sees.
     firing: u32,
     /// How many are about to.
     pending: u32,
@@ -78,10 +79,10 @@ pub(super) async fn list(app: App, request: Request) -> Result<Response, Problem
 
 /// Makes a rule.
 pub(super) async fn create(app: App, request: Request) -> Result<Response, Problem> {
-    let (caller, mut rule) = Caller::with::<Rule>(&app, request).await?;
-    caller.own(&mut rule)?;
+    let (editor, mut rule) = Editor::with::<Rule>(&app, request).await?;
+    editor.own(&mut rule)?;
     let is_named = !rule.id.is_empty();
-    rule.complete().map_err(|faults| refused(&faults))?;
+    rule.complete().map_err(|faults| Problem::of_faults(&faults))?;
     let known = app.parts().alert.rules.now();
     if known.find(&rule.id).is_some() {
         if is_named {
@@ -90,45 +91,32 @@ pub(super) async fn create(app: App, request: Request) -> Result<Response, Probl
         rule.id = numbered(&rule.id, &known).ok_or_else(|| exists(&rule.id))?;
     }
     let id = rule.id.clone();
-    let line = caller.line("rule.create", &rule);
-    let (body, by, now_ms) = (text(&rule)?, caller.by.username.clone(), caller.now_ms);
-    let made = caller
-        .write(move |db| {
-            let made = db.add_rule(&rule.id, &body, &by, now_ms)?;
-            if made.is_some() {
-                db.note_audit(&line)?;
-            }
-            Ok(made)
-        })
-        .await?;
-    if made.is_none() {
+    let line = editor.line("rule.create", &rule);
+    let (body, by, now_ms) = (text(&rule)?, editor.0.by.username.clone(), editor.0.now_ms);
+    let add = move |db: &mut StateDb| Ok(db.add_rule(&rule.id, &body, &by, now_ms)?.is_some());
+    if !editor.write(noted(line, add)).await? {
         return Err(exists(&id));
     }
-    let mut response = caller.answer(&id)?;
-    *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    Ok(created(&editor.answer(&id)?))
 }
 
 /// Changes a rule.
 pub(super) async fn update(app: App, request: Request) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let (caller, RuleUpdate { mut rule, revision }) = Caller::with::<RuleUpdate>(&app, request).await?;
-    caller.changeable(&id)?;
+    let (editor, RuleUpdate { mut rule, revision }) = Editor::with::<RuleUpdate>(&app, request).await?;
+    editor.changeable(&id)?;
     if rule.id.is_empty() {
         rule.id.clone_from(&id);
     }
     if rule.id != id {
         let detail = format!("is '{}'; a rule keeps its id, and this is '{id}'", rule.id.chars().take(64).collect::<String>());
-        return Err(refused(&[Fault { field: "rule.id".to_owned(), detail }]));
+        return Err(Problem::of_faults(&[Fault::new("rule.id", detail)]));
     }
-    caller.own(&mut rule)?;
-    rule.complete().map_err(|faults| {
-        let inside = |fault: Fault| Fault { field: format!("rule.{}", fault.field), ..fault };
-        refused(&faults.into_iter().map(inside).collect::<Vec<_>>())
-    })?;
-    let line = caller.line("rule.change", &rule);
-    let (body, by, now_ms) = (text(&rule)?, caller.by.username.clone(), caller.now_ms);
-    let changed = caller
+    editor.own(&mut rule)?;
+    rule.complete().map_err(refused_inside)?;
+    let line = editor.line("rule.change", &rule);
+    let (body, by, now_ms) = (text(&rule)?, editor.0.by.username.clone(), editor.0.now_ms);
+    let changed = editor
         .write(move |db| {
             let changed = db.change_rule(&rule.id, &body, revision, &by, now_ms)?;
             if matches!(changed, RuleChanged::Done(_)) {
@@ -138,7 +126,7 @@ pub(super) async fn update(app: App, request: Request) -> Result<Response, Probl
         })
         .await?;
     match changed {
-        RuleChanged::Done(_) => caller.answer(&id),
+        RuleChanged::Done(_) => Ok(json(&editor.answer(&id)?)),
         RuleChanged::Meanwhile(now) => {
             let detail =
                 format!("somebody else changed this rule meanwhile (revision {now}, yours began from {revision}): read it again");
@@ -151,58 +139,37 @@ pub(super) async fn update(app: App, request: Request) -> Result<Response, Probl
 pub(super) async fn delete(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let id = id_of(&request)?;
-    let caller = Caller::of(&app, &request)?;
+    let editor = Editor::of(&app, &request)?;
     drop(request);
-    let listed = caller.changeable(&id)?;
+    let listed = editor.changeable(&id)?;
     if listed.origin == Origin::Builtin {
         let detail = "this rule is built in and as it came: disable it instead of removing it";
         return Err(Problem::new(StatusCode::CONFLICT, detail).code("builtin"));
     }
-    let line = caller.line("rule.delete", &listed.rule);
-    let is_gone = caller
-        .write(move |db| {
-            let is_gone = db.drop_rule(&id)?;
-            if is_gone {
-                db.note_audit(&line)?;
-            }
-            Ok(is_gone)
-        })
-        .await?;
-    if !is_gone {
+    let line = editor.line("rule.delete", &listed.rule);
+    if !editor.write(noted(line, move |db| db.drop_rule(&id))).await? {
         return Err(no_such());
     }
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(no_content())
 }
 
-/// Who calls.
-struct Caller {
-    app: App,
-    view: View,
-    by: audit::By,
-    now_ms: i64,
-}
+/// Who calls, and what they may do with rules.
+struct Editor(Caller);
 
-impl Caller {
+impl Editor {
     fn of(app: &App, request: &Request) -> Result<Self, Problem> {
-        let person = request.extensions().get::<Person>().ok_or_else(Problem::internal)?;
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let by = audit::By::person(person, address);
-        Ok(Self { app: app.clone(), view: person.view.clone(), by, now_ms: app.now_ms() })
+        Ok(Self(Caller::of(app, request, WHAT)?))
     }
 
     /// Who calls, and what is sent.
     async fn with<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Self, T), Problem> {
-        Parameters::of(request.uri(), &[])?;
-        let caller = Self::of(app, &request)?;
-        let JsonBody(body) = JsonBody::<T>::from_request(request, app).await?;
-        Ok((caller, body))
+        let (caller, body) = Caller::with::<T>(app, request, WHAT).await?;
+        Ok((Self(caller), body))
     }
 
     /// A rule of somebody who is bound to a tenant is the tenant's.
     fn own(&self, rule: &mut Rule) -> Result<(), Problem> {
-        let Some(tenant) = self.view.tenant() else { return Ok(()) };
+        let Some(tenant) = self.0.view().tenant() else { return Ok(()) };
         match &rule.tenant {
             Some(other) if other != tenant => {
                 Err(Problem::forbidden(format!("this account is bound to the tenant {tenant}")).code("other_tenant"))
@@ -216,9 +183,9 @@ impl Caller {
 
     /// A rule that the caller may change.
     fn changeable(&self, id: &str) -> Result<Listed, Problem> {
-        let set = self.app.parts().alert.rules.now();
-        let listed = set.find(id).filter(|listed| is_seen(&self.view, listed)).cloned().ok_or_else(no_such)?;
-        if !self.view.sees(listed.rule.tenant.as_deref()) {
+        let set = self.0.parts().alert.rules.now();
+        let listed = set.find(id).filter(|listed| is_seen(self.0.view(), listed)).cloned().ok_or_else(no_such)?;
+        if !self.0.view().sees(listed.rule.tenant.as_deref()) {
             return Err(Problem::forbidden("this rule is about the whole house; make one of your own").code("bound_to_tenant"));
         }
         if listed.origin == Origin::File {
@@ -233,31 +200,26 @@ impl Caller {
         &self,
         job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, Problem> {
-        let rules = self.app.parts().alert.rules.clone();
-        let both = move |db: &mut StateDb| {
-            let done = db.together(job)?;
-            rules.reload(db)?;
-            Ok(done)
-        };
-        self.app.parts().access.state().change(both).await.map_err(|error| state_problem(&error))
+        let rules = self.0.parts().alert.rules.clone();
+        self.0.write_then(job, move |db| rules.reload(db)).await
     }
 
-    fn line(&self, action: &str, rule: &Rule) -> crate::state::AuditStart {
+    fn line(&self, action: &str, rule: &Rule) -> AuditStart {
         let Rule { name, enabled, tenant, warning, critical, for_s, .. } = rule;
         let detail = value!({
             "name": name, "enabled": enabled, "tenant": tenant, "metric": rule.metric(),
             "warning": warning, "critical": critical, "for_s": for_s,
         });
-        audit::line(self.by.clone(), self.now_ms, action, &rule.id, &detail)
+        self.0.line(action, &rule.id, &detail)
     }
 
     /// The rule as it is now.
-    fn answer(&self, id: &str) -> Result<Response, Problem> {
-        let alert = &self.app.parts().alert;
+    fn answer(&self, id: &str) -> Result<RuleEntry, Problem> {
+        let alert = &self.0.parts().alert;
         let set = alert.rules.now();
         // Somebody else may have removed it within this moment.
         let listed = set.find(id).ok_or_else(no_such)?;
-        Ok(json(&entry(listed, &alert.standings.now(), &self.view)))
+        Ok(entry(listed, &alert.standings.now(), self.0.view()))
     }
 }
 
@@ -294,21 +256,15 @@ fn text(rule: &Rule) -> Result<String, Problem> {
     })
 }
 
-/// Most faults that one answer tells.
-const FAULTS_MAX: usize = 20;
-
-/// 422 that names every field.
-fn refused(faults: &[Fault]) -> Problem {
-    let first = faults.first().map(|fault| format!("{}: {}", fault.field, fault.detail)).unwrap_or_default();
-    let more = faults.len().saturating_sub(1);
-    let detail = if more > 0 { format!("{first} (and {more} more)") } else { first };
-    let told = faults.iter().take(FAULTS_MAX);
-    told.fold(Problem::unprocessable(detail), |problem, fault| problem.field(&fault.field, &fault.detail))
+/// 422 that names every field of a rule inside of what was sent.
+fn refused_inside(faults: Vec<Fault>) -> Problem {
+    let inside = |fault: Fault| Fault { field: format!("rule.{}", fault.field), ..fault };
+    Problem::of_faults(&faults.into_iter().map(inside).collect::<Vec<_>>())
 }
 
 /// The rule that an address names: `/api/v1/rules/{id}`. An id has no sign that an address escapes.
 fn id_of(request: &Request) -> Result<String, Problem> {
-    request.uri().path().split('/').nth(4).filter(|id| !id.is_empty()).map(str::to_owned).ok_or_else(no_such)
+    named(request).filter(|id| !id.is_empty()).map(str::to_owned).ok_or_else(no_such)
 }
 
 fn no_such() -> Problem {
@@ -318,15 +274,4 @@ fn no_such() -> Problem {
 fn exists(id: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, format!("there is a rule '{id}' already: change that one, or choose another id"))
         .code("exists")
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        StateError::TooMany(..) => Problem::new(StatusCode::CONFLICT, error.to_string()).code("too_many"),
-        other => {
-            tracing::error!(target: "alert", error = %report::chain(other), "rules could not be used");
-            Problem::internal()
-        }
-    }
 }

@@ -9,7 +9,8 @@ use farol_shared::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Fault, is_hidden, title};
+use super::{is_hidden, title};
+use crate::problem::Fault;
 
 /// Columns of the grid.
 pub const COLUMNS: u32 = 12;

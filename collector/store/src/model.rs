@@ -1,6 +1,6 @@
 //! What the store takes and gives: batches, commits, resources, series, queries, completeness, figures about itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use farol_shared::{
     batch::{Batch, LostCause, SeriesKey},
@@ -315,4 +315,6 @@ pub struct Stats {
     pub capped: u64,
     /// Whether the last attempt to write succeeded.
     pub is_writable: bool,
+    /// How long the writer has been at what it does now; zero while it waits for work. A disk that does not answer lets it grow.
+    pub at_work: Duration,
 }

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use farol_shared::clock::Clock;
@@ -62,6 +63,8 @@ pub(crate) struct Counters {
     pub(crate) folded: AtomicU64,
     pub(crate) capped: AtomicU64,
     is_not_writable: AtomicBool,
+    /// Since when the writer has been at what it does now; `None` while it waits for work.
+    at_work: Mutex<Option<Instant>>,
 }
 
 impl Counters {
@@ -72,6 +75,17 @@ impl Counters {
 
     pub(crate) fn is_writable(&self) -> bool {
         !self.is_not_writable.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the writer begins something, or waits for work again.
+    pub(crate) fn set_at_work(&self, since: Option<Instant>) {
+        *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// How long the writer has been at what it does now.
+    pub(crate) fn at_work(&self) -> Duration {
+        let since = *self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 

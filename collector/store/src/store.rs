@@ -229,6 +229,7 @@ impl Store {
             folded: read(&counters.folded),
             capped: read(&counters.capped),
             is_writable: counters.is_writable(),
+            at_work: counters.at_work(),
         }
     }
 

@@ -82,6 +82,7 @@ impl Writer {
     pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Connection {
         let mut next = None;
         while let Some(command) = next.take().or_else(|| commands.recv().ok()) {
+            self.shared.counters.set_at_work(Some(Instant::now()));
             match command {
                 Command::Batch(batch, done) => next = self.group(batch, done, commands),
                 Command::Change(change) => self.change(change),
@@ -100,7 +101,9 @@ impl Writer {
                 Command::Ask(reply) => reply.try_send(()).unwrap_or_default(),
                 Command::Close => break,
             }
+            self.shared.counters.set_at_work(None);
         }
+        self.shared.counters.set_at_work(None);
         // Whoever came after the end hears so.
         while let Ok(command) = commands.try_recv() {
             if let Command::Batch(_, done) = command {

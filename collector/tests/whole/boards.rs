@@ -42,9 +42,10 @@ async fn a_dashboard_is_made_changed_and_removed_and_the_log_tells_of_it() {
     assert_eq!(send(&collector, &token, "DELETE", path, &Value::Null).await.status, 204);
     assert_eq!(send(&collector, &token, "DELETE", path, &Value::Null).await.status, 404);
     let log = collector.json(&token, "/api/v1/audit").await;
-    let actions: Vec<&str> = log["entries"].as_array().unwrap().iter().filter_map(|line| line["action"].as_str()).collect();
-    let of_boards: Vec<&str> = actions.into_iter().filter(|action| action.starts_with("board.")).collect();
-    assert_eq!(of_boards, ["board.delete", "board.change", "board.create"]);
+    let lines = log["entries"].as_array().unwrap().iter().map(|line| (line["action"].as_str().unwrap(), &line["address"]));
+    let of_boards: Vec<_> = lines.filter(|(action, _)| action.starts_with("board.")).collect();
+    let here = json!("127.0.0.1");
+    assert_eq!(of_boards, [("board.delete", &here), ("board.change", &here), ("board.create", &here)]);
     collector.stop().await;
 }
 

@@ -6,15 +6,18 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        App, json,
+        App,
+        caller::Caller,
+        json,
         parameters::{Parameters, wrong},
     },
-    caller::{Caller, number_of},
+    WHAT,
     list::before,
+    number_of,
     shapes::{AcknowledgedBy, AlertEntry, IncidentDetail, IncidentEntry, delivery, incident, kept, lines},
 };
 use crate::{
-    access::{View, audit},
+    access::View,
     alert::incident::Kept,
     problem::Problem,
     state::{
@@ -42,7 +45,7 @@ const PARAMETERS: &[&str] = &["state", "from", "to", "limit", "before"];
 /// Answers incidents.
 pub(in super::super) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     let parameters = Parameters::of(request.uri(), PARAMETERS)?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     let limit = parameters.number("limit", 50, 1, INCIDENTS_MAX)?;
     let (from_ms, to_ms) = (parameters.instant("from")?, parameters.instant("to")?);
     if from_ms.zip(to_ms).is_some_and(|(from_ms, to_ms)| from_ms >= to_ms) {
@@ -64,7 +67,7 @@ pub(in super::super) async fn list(app: App, request: Request) -> Result<Respons
 pub(in super::super) async fn one(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let id = number_of(&request, "incident")?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     drop(request);
     let row = found(&caller, id).await?;
     let tenant = caller.view().tenant().map(str::to_owned);
@@ -106,7 +109,7 @@ pub(in super::super) async fn unacknowledge(app: App, request: Request) -> Resul
 async fn turn(app: App, request: Request, is_acknowledged: bool) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let id = number_of(&request, "incident")?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     drop(request);
     let row = found(&caller, id).await?;
     if !caller.view().sees(row.tenant.as_deref()) {
@@ -116,7 +119,7 @@ async fn turn(app: App, request: Request, is_acknowledged: bool) -> Result<Respo
     let person = caller.person.username.to_string();
     let action = if is_acknowledged { "incident.acknowledge" } else { "incident.unacknowledge" };
     let detail = serde_json::json!({ "level": row.level, "opened": row.opened_ms });
-    let line = audit::line(caller.by.clone(), caller.now_ms, action, &id.to_string(), &detail);
+    let line = caller.line(action, &id.to_string(), &detail);
     let now_ms = caller.now_ms;
     let write = move |db: &mut StateDb| {
         if db.incident_is_open(id)? != Some(true) {

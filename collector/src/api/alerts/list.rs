@@ -8,10 +8,12 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        App, json,
+        App,
+        caller::Caller,
+        json,
         parameters::{Parameters, wrong},
     },
-    caller::Caller,
+    WHAT,
     shapes::{AcknowledgedBy, AlertEntry, AlertState, kept},
 };
 use crate::{
@@ -46,7 +48,7 @@ const PARAMETERS: &[&str] = &["state", "from", "to", "level", "service", "resour
 /// Answers alerts.
 pub(in super::super) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     let parameters = Parameters::of(request.uri(), PARAMETERS)?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     let limit = parameters.number("limit", 100, 1, ALERTS_MAX)?;
     let wanted = filter(&parameters, caller.view().tenant())?;
     let tenant = wanted.tenant.clone();

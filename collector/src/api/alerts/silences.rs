@@ -1,16 +1,17 @@
 //! `/api/v1/silences`: what is not told, and until when.
 
-use axum::{
-    extract::{FromRequest as _, Request},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    super::{App, json, parameters::Parameters},
-    caller::{Caller, number_of},
+    super::{
+        App,
+        caller::{Caller, noted},
+        created, json, no_content,
+        parameters::Parameters,
+    },
+    WHAT, number_of,
     shapes::kept,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         silence::{LASTS_MS_MAX, MATCHERS_MAX, REASON_CHARS_MAX, SilenceBody, check_matcher},
         weekly::Weekly,
     },
-    problem::{JsonBody, Problem},
+    problem::Problem,
     state::{StateDb, alerts::AlertFilter, silences::SilenceRow},
 };
 
@@ -95,7 +96,7 @@ pub struct NewSilence {
 /// Answers silences.
 pub(in super::super) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     let (tenant, now_ms) = (caller.view().tenant().map(str::to_owned), caller.now_ms);
     let read = move |db: &StateDb| Ok((db.silences(tenant.as_deref(), now_ms, SILENCES_MAX)?, firing(db, tenant)?));
     let (rows, firing) = caller.read(read).await?;
@@ -106,9 +107,7 @@ pub(in super::super) async fn list(app: App, request: Request) -> Result<Respons
 
 /// Makes a silence.
 pub(in super::super) async fn create(app: App, request: Request) -> Result<Response, Problem> {
-    Parameters::of(request.uri(), &[])?;
-    let caller = Caller::of(&app, &request)?;
-    let JsonBody(new) = JsonBody::<NewSilence>::from_request(request, &app).await?;
+    let (caller, new) = Caller::with::<NewSilence>(&app, request, WHAT).await?;
     let now_ms = caller.now_ms;
     let (from_ms, until_ms, body) = checked(new, now_ms)?;
     let tenant = caller.view().tenant().map(str::to_owned);
@@ -134,31 +133,21 @@ pub(in super::super) async fn create(app: App, request: Request) -> Result<Respo
     };
     let (made, firing) = caller.write(write).await?;
     let firing: Vec<Kept> = firing.iter().map(kept).collect::<Result<_, _>>()?;
-    let mut response = json(&entry(made, &firing, now_ms).ok_or_else(Problem::internal)?);
-    *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    Ok(created(&entry(made, &firing, now_ms).ok_or_else(Problem::internal)?))
 }
 
 /// Ends a silence.
 pub(in super::super) async fn end(app: App, request: Request) -> Result<Response, Problem> {
     Parameters::of(request.uri(), &[])?;
     let id = number_of(&request, "silence")?;
-    let caller = Caller::of(&app, &request)?;
+    let caller = Caller::of(&app, &request, WHAT)?;
     drop(request);
-    let (tenant, now_ms, by) = (caller.view().tenant().map(str::to_owned), caller.now_ms, caller.by.clone());
-    let write = move |db: &mut StateDb| {
-        let has_ended = db.end_silence(id, tenant.as_deref(), now_ms)?;
-        if has_ended {
-            db.note_audit(&audit::line(by, now_ms, "silence.end", &id.to_string(), &serde_json::json!({})))?;
-        }
-        Ok(has_ended)
-    };
-    if !caller.write(write).await? {
+    let (tenant, now_ms) = (caller.view().tenant().map(str::to_owned), caller.now_ms);
+    let line = caller.line("silence.end", &id.to_string(), &serde_json::json!({}));
+    if !caller.write(noted(line, move |db| db.end_silence(id, tenant.as_deref(), now_ms))).await? {
         return Err(Problem::not_found("there is no such silence, or it is over"));
     }
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(no_content())
 }
 
 /// What fires, as far as a tenant sees it.

@@ -4,7 +4,7 @@ use axum::{extract::Request, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Caller;
+use super::Editor;
 use crate::{
     access::View,
     api::{
@@ -81,21 +81,21 @@ impl DeliveryEntry {
 /// Lists deliveries.
 pub(crate) async fn list(app: App, request: Request) -> Result<Response, Problem> {
     let parameters = Parameters::of(request.uri(), &["channel", "incident", "limit", "before"])?;
-    let caller = Caller::of(&app, &request)?;
+    let editor = Editor::of(&app, &request)?;
     drop(request);
     let number = |name: &str| {
         let text = parameters.text(name);
         text.map(|text| text.parse::<i64>().map_err(|_| wrong(name, "is no number"))).transpose()
     };
     let limit = parameters.number("limit", LIMIT, 1, LIMIT_MAX)?;
-    let own = || caller.seen().map(|channel| channel.id.clone()).collect();
+    let own = || editor.seen().map(|channel| channel.id.clone()).collect();
     let wanted = DeliveryFilter {
         channel: parameters.text("channel").map(str::to_owned),
         incident: number("incident")?,
         before: number("before")?,
-        tenant: caller.view().tenant().map(|tenant| (tenant.to_owned(), own())),
+        tenant: editor.caller.view().tenant().map(|tenant| (tenant.to_owned(), own())),
     };
-    let rows = caller.read(move |db| db.deliveries(limit, &wanted)).await?;
-    let deliveries = rows.into_iter().map(|row| DeliveryEntry::of(row, &caller.channels, caller.view())).collect();
+    let rows = editor.caller.read(move |db| db.deliveries(limit, &wanted)).await?;
+    let deliveries = rows.into_iter().map(|row| DeliveryEntry::of(row, &editor.channels, editor.caller.view())).collect();
     Ok(json(&DeliveryList { deliveries }))
 }

@@ -14,7 +14,7 @@ use farol_store::{ResourceId, ResourceInfo};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::refused;
+use super::refused_inside;
 use crate::{
     access::View,
     alert::{
@@ -50,14 +50,11 @@ pub(in crate::api) async fn back_test(app: App, request: Request) -> Result<Resp
     let view = View::of(&request)?;
     let JsonBody(BackTestQuestion { mut rule, days, resource }) =
         JsonBody::<BackTestQuestion>::from_request(request, &app).await?;
-    rule.complete().map_err(|faults| {
-        let inside = |fault: Fault| Fault { field: format!("rule.{}", fault.field), ..fault };
-        refused(&faults.into_iter().map(inside).collect::<Vec<_>>())
-    })?;
+    rule.complete().map_err(refused_inside)?;
     let days = days.unwrap_or(1);
     if !(1..=DAYS_MAX).contains(&days) {
         let detail = format!("is {days}, must be 1 to {DAYS_MAX}");
-        return Err(refused(&[Fault { field: "days".to_owned(), detail }]));
+        return Err(Problem::of_faults(&[Fault::new("days", detail)]));
     }
     let parts = app.parts();
     let turn = Arc::clone(&parts.alert.back_tests).try_acquire_owned();

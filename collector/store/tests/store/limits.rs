@@ -1,5 +1,7 @@
 //! What the store refuses, and that a refusal leaves nothing behind.
 
+use std::{sync::mpsc, time::Duration};
+
 use farol_store::{Aggregate, CommitError, Options, Outcome, QueryError, Refused};
 use tempfile::TempDir;
 
@@ -70,6 +72,29 @@ fn a_closed_store_says_so() {
     store.close().unwrap();
     let late = batch("a", 1, 2, vec![table("host:a", 1)], vec![(START_MS, vec![1.0, 2.0])]);
     assert!(matches!(submit(&other, late), Err(CommitError::Closed)));
+}
+
+#[test]
+fn a_writer_that_does_not_come_back_is_seen() {
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let store = open(dir.path(), &clock);
+    let (at_it, begun) = mpsc::channel();
+    let (resume, resumed) = mpsc::channel::<()>();
+    let first = batch("a", 1, 1, vec![table("host:a", 1)], vec![(START_MS, vec![1.0, 2.0])]);
+    store.submit(
+        first,
+        Box::new(move |_| {
+            at_it.send(()).unwrap();
+            resumed.recv().unwrap();
+        }),
+    );
+    begun.recv().unwrap();
+    let seen = store.stats().at_work;
+    assert!(seen > Duration::ZERO);
+    assert!(store.stats().at_work > seen, "it grows while nothing is done");
+    resume.send(()).unwrap();
+    assert!(store.is_writer_alive());
+    store.close().unwrap();
 }
 
 #[test]

@@ -1,60 +1,51 @@
 //! Who calls, which channels they see, and what they may write.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    extract::{ConnectInfo, FromRequest as _, Request},
-    http::StatusCode,
-};
-use farol_shared::report;
+use axum::{extract::Request, http::StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::json as value;
 
-use super::{no_such, refused};
+use super::{WHAT, no_such, refused};
 use crate::{
-    access::{Person, View, audit},
-    api::{App, parameters::Parameters},
+    access::View,
+    api::{App, caller::Caller},
     notify::{
         Channels,
         channel::{Channel, Origin, Written, links},
         kind::Fault,
     },
-    problem::{JsonBody, Problem},
-    state::{AuditStart, State, StateDb, StateError, channels::ChannelRow, outbox::ChannelStanding},
+    problem::Problem,
+    state::{AuditStart, channels::ChannelRow, outbox::ChannelStanding},
 };
 
 /// Settings that say where a channel's secrets are sent. Who changes one must write the secrets again: else an administrator, who may not
 /// read them, could have them sent to a place of their own.
 const PLACES: &[&str] = &["url", "host", "provider"];
 
-/// Who calls.
-pub(super) struct Caller {
-    pub(super) person: Person,
-    pub(super) by: audit::By,
-    pub(super) state: State,
+/// Who calls, and what they may do with channels.
+pub(super) struct Editor {
+    pub(super) caller: Caller,
     pub(super) channels: Channels,
-    pub(super) now_ms: i64,
 }
 
-impl Caller {
+impl Editor {
     pub(super) fn of(app: &App, request: &Request) -> Result<Self, Problem> {
-        let person = request.extensions().get::<Person>().cloned().ok_or_else(Problem::internal)?;
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let by = audit::By::person(&person, address);
-        let (state, channels) = (app.parts().access.state().clone(), app.parts().channels.clone());
-        Ok(Self { person, by, state, channels, now_ms: app.now_ms() })
+        Ok(Self::new(Caller::of(app, request, WHAT)?))
     }
 
     /// Who calls, and what is sent.
     pub(super) async fn with<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Self, T), Problem> {
-        Parameters::of(request.uri(), &[])?;
-        let caller = Self::of(app, &request)?;
-        let JsonBody(body) = JsonBody::<T>::from_request(request, app).await?;
-        Ok((caller, body))
+        let (caller, body) = Caller::with::<T>(app, request, WHAT).await?;
+        Ok((Self::new(caller), body))
     }
 
-    pub(super) fn view(&self) -> &View {
-        &self.person.view
+    fn new(caller: Caller) -> Self {
+        Self { channels: caller.parts().channels.clone(), caller }
+    }
+
+    fn view(&self) -> &View {
+        self.caller.view()
     }
 
     /// The channels that the caller sees: all, or those of their tenant.
@@ -109,7 +100,7 @@ impl Caller {
     }
 
     pub(super) fn row(&self, channel: &Channel) -> Result<ChannelRow, Problem> {
-        self.channels.row(channel, &self.by.username, self.now_ms).map_err(|error| {
+        self.channels.row(channel, &self.caller.by.username, self.caller.now_ms).map_err(|error| {
             tracing::error!(target: "notify", error = %error, "no random numbers for sealing a channel");
             Problem::internal()
         })
@@ -121,31 +112,16 @@ impl Caller {
             "name": channel.name, "kind": channel.kind.name, "enabled": channel.is_enabled, "tenant": channel.tenant,
             "min_level": channel.min_level, "fallback": channel.fallback, "escalate_to": channel.escalate_to,
         });
-        audit::line(self.by.clone(), self.now_ms, action, &channel.id, &about)
+        self.caller.line(action, &channel.id, &about)
     }
 
     pub(super) async fn standings(&self, ids: Vec<String>) -> Result<Vec<ChannelStanding>, Problem> {
-        self.read(move |db| ids.iter().map(|id| db.channel_standing(id)).collect()).await
-    }
-
-    pub(super) async fn read<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&StateDb) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.state.read(job).await.map_err(|error| state_problem(&error))
-    }
-
-    /// A change with its line of the audit log: both are on disk, or neither is.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut StateDb) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.state.change(move |db| db.together(job)).await.map_err(|error| state_problem(&error))
+        self.caller.read(move |db| ids.iter().map(|id| db.channel_standing(id)).collect()).await
     }
 
     /// Makes a change known to whoever sends.
     pub(super) async fn refresh(&self) -> Result<(), Problem> {
-        self.channels.refresh().await.map_err(|error| state_problem(&error))?;
+        self.caller.told(self.channels.refresh().await)?;
         self.channels.wake();
         Ok(())
     }
@@ -167,15 +143,4 @@ fn lend(known: &Channel, written: &mut Written) -> Result<(), Fault> {
     }
     written.settings = lent;
     Ok(())
-}
-
-fn state_problem(error: &StateError) -> Problem {
-    match error {
-        StateError::Busy => Problem::unavailable("the collector is busy", 1),
-        StateError::TooMany(..) => Problem::new(StatusCode::CONFLICT, error.to_string()).code("too_many"),
-        other => {
-            tracing::error!(target: "notify", error = %report::chain(other), "channels could not be used");
-            Problem::internal()
-        }
-    }
 }
