@@ -155,6 +155,34 @@ test('a token that is shown once is not left by mistake', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('on a phone every page leads to adding an agent, and does not lose its token', async () => {
+  const server = await collector();
+  const { page, faults } = await visit({ size: PHONE });
+  await signIn(page, server.url);
+  await page.evaluate(() => {
+    location.hash = '/alerts';
+  });
+  const bar = page.locator('.tabbar');
+  const more = page.getByRole('dialog', { name: 'More', exact: true });
+  await bar.getByRole('button', { name: 'More' }).click();
+  await page.screenshot({ path: join(out, 'add-agent-more-phone-dark.png') });
+  await more.getByRole('link', { name: 'Add an agent' }).click();
+  await page.locator('#agent-name').fill('shop');
+  await page.getByRole('button', { name: 'Make token', exact: true }).click();
+  await page.locator('#agent-two').waitFor();
+  await bar.getByRole('link', { name: 'Alerts' }).click();
+  const question = page.getByRole('dialog', { name: 'Leave without the token?' });
+  await question.waitFor();
+  await page.screenshot({ path: join(out, 'add-agent-leave-phone-dark.png') });
+  await page.getByRole('button', { name: 'Stay here' }).click();
+  await bar.getByRole('button', { name: 'More' }).click();
+  await more.getByRole('link', { name: 'Events', exact: true }).click();
+  await question.waitFor();
+  await page.getByRole('button', { name: 'Leave this page' }).click();
+  await page.waitForURL(/#\/events$/);
+  assert.deepEqual(faults, []);
+});
+
 test('a viewer is told whom to ask and sees no way to make a token', async () => {
   const server = await collector();
   const { token } = await (
