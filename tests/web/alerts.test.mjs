@@ -195,6 +195,40 @@ test('a channel is tried, keeps its secret, and is told of what fires', async ()
   assert.deepEqual(faults, []);
 });
 
+test('a channel keeps what its form does not show', async () => {
+  const server = await collector();
+  const quiet = { start: '22:00', end: '07:00', offset_min: -180, critical: false };
+  const written = {
+    name: 'Night mail',
+    kind: 'email',
+    quiet,
+    offset_min: 345,
+    escalate_after_s: 600,
+    settings: { host: 'smtp.example.com', from: 'farol@example.com', to: ['ana@example.com'] },
+  };
+  await server.api('/api/v1/channels');
+  const made = await fetch(`${server.url}/api/v1/channels`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${server.token}` },
+    body: JSON.stringify(written),
+  });
+  assert.equal(made.status, 201, await made.text());
+  const { page, faults } = await visit();
+  await signIn(page, server.url);
+  await go(page, '/channels');
+  await page.locator('[data-channel]', { hasText: 'Night mail' }).locator('.al-t').click();
+  await page.getByLabel('Name', { exact: true }).fill('Night post');
+  await page.getByRole('button', { name: 'Save channel' }).click();
+  await page.locator('[data-channel]', { hasText: 'Night post' }).waitFor();
+  const { channels } = await server.api('/api/v1/channels');
+  const now = channels.find(({ name }) => name === 'Night post');
+  assert.deepEqual(
+    [now.quiet, now.offset_min, now.escalate_after_s, now.settings],
+    [quiet, 345, 600, { ...written.settings, security: 'starttls' }],
+  );
+  assert.deepEqual(faults, []);
+});
+
 test('of two people who change one rule, the second overwrites nothing', async () => {
   const server = await collector();
   const first = await visit();

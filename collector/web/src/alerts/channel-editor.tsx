@@ -19,6 +19,7 @@ import {
   fieldsOf,
   KINDS,
   kindWord,
+  quietDays,
   withKind,
   type ChannelForm,
   type SettingField,
@@ -165,14 +166,14 @@ function Habits({ form, change, faults, self }: PartProps & { self: string | nul
       <div class="row">
         <span class="grow">
           <span class="lbl">{m.quiet}</span>
-          <span class="hint al-reason">{m.quietHint}</span>
+          <span class="hint al-reason">{form.quiet.critical === false ? m.quietAllHint : m.quietHint}</span>
         </span>
         <Switch label={m.quiet} isOn={form.isQuiet} onToggle={(isQuiet) => change({ isQuiet })} />
       </div>
       {form.isQuiet && (
         <WeekFields
           id="channel-quiet"
-          days={form.quiet.days}
+          days={quietDays(form.quiet)}
           start={form.quiet.start}
           end={form.quiet.end}
           onChange={(some) => change({ quiet: { ...form.quiet, ...some } })}

@@ -248,6 +248,29 @@ describe('channels', () => {
     );
   });
 
+  it('keep what their form does not show', async () => {
+    const quiet = { start: '22:00', end: '07:00', offset_min: -180, critical: false };
+    const oncall = channelSample({ quiet, offset_min: 345, escalate_after_s: 600 });
+    const asked = open('#/channels?channel=oncall', {
+      // Fits before the usual answer does.
+      'GET api/v1/channel': { channels: [oncall] },
+      'PUT api/v1/channels/oncall': oncall,
+    });
+    // No day is named: every day.
+    const monday = await screen.findByRole('button', { name: 'Mon' });
+    expect(monday.getAttribute('aria-pressed')).toBe('true');
+    fireEvent.click(monday);
+    await waitFor(() => expect(monday.getAttribute('aria-pressed')).toBe('false'));
+    fireEvent.click(screen.getByRole('button', { name: 'Save channel' }));
+    await waitFor(() => expect(did(asked, 'PUT', 'api/v1/channels/oncall')).toBeTruthy());
+    expect(did(asked, 'PUT', 'api/v1/channels/oncall')?.body).toMatchObject({
+      quiet: { ...quiet, days: [2, 3, 4, 5, 6, 7] },
+      offset_min: 345,
+      escalate_after_s: 600,
+      escalate_to: null,
+    });
+  });
+
   it('are locked for whom they do not belong to, with the reason', async () => {
     open('#/channels?channel=oncall', {}, 'operator');
     const save = await screen.findByRole('button', { name: 'Save channel' });

@@ -241,6 +241,7 @@ export const enRules: Words<typeof ptRules> = {
   nobody: 'nobody',
   quiet: 'Quiet hours',
   quietHint: 'Warnings wait until they end; critical ones go out.',
+  quietAllHint: 'Warnings and critical ones wait until they end.',
   sendTest: 'Send test',
   testDelivered: 'Delivered.',
   testFailed: 'Not delivered.',

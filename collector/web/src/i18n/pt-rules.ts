@@ -245,6 +245,7 @@ export const ptRules = {
   nobody: 'ninguém',
   quiet: 'Horas de silêncio',
   quietHint: 'Avisos de atenção esperam o fim delas; os críticos saem.',
+  quietAllHint: 'Avisos de atenção e críticos esperam o fim delas.',
   sendTest: 'Enviar teste',
   testDelivered: 'Entregue.',
   testFailed: 'Não foi entregue.',
