@@ -229,6 +229,45 @@ test('a channel keeps what its form does not show', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('unsaved changes of a rule are asked about', async () => {
+  const server = await collector();
+  const { page, faults } = await visit();
+  await signIn(page, server.url);
+  await go(page, '/rules');
+  const rows = page.locator('[data-rule-row] .al-t');
+  await rows.nth(1).waitFor();
+  await rows.nth(0).click();
+  const form = page.locator('[data-rule]');
+  await form.waitFor();
+  const first = await form.getAttribute('data-rule');
+  const warning = page.getByLabel('For how long', { exact: true });
+  await warning.fill('7 min');
+  const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+  const stay = async () => {
+    await question.waitFor();
+    await page.getByRole('button', { name: 'Keep editing' }).click();
+    await question.waitFor({ state: 'detached' });
+    assert.equal(new URL(page.url()).hash, `#/rules?rule=${first}`);
+    assert.equal(await warning.inputValue(), '7 min');
+  };
+  await rows.nth(1).click();
+  await question.waitFor();
+  await page.screenshot({ path: join(out, 'alerts-leave-desktop-dark.png') });
+  await stay();
+  await page.getByRole('navigation', { name: 'Parts of alerts' }).getByRole('link', { name: 'Channels' }).click();
+  await stay();
+  await page.goBack();
+  await stay();
+  await rows.nth(1).click();
+  await page.getByRole('button', { name: 'Leave without saving' }).click();
+  await page.waitForFunction((id) => document.querySelector('[data-rule]')?.dataset.rule !== id, first);
+  // What was left is not kept anywhere.
+  await rows.nth(0).click();
+  await page.locator(`[data-rule="${first}"]`).waitFor();
+  assert.notEqual(await warning.inputValue(), '7 min');
+  assert.deepEqual(faults, []);
+});
+
 test('of two people who change one rule, the second overwrites nothing', async () => {
   const server = await collector();
   const first = await visit();

@@ -10,6 +10,7 @@ import { hhmm } from '../i18n/format';
 import { t } from '../i18n/index';
 import { setParams } from '../state/route';
 import { Icon } from '../ui/icon';
+import { LeaveGuard } from '../ui/leave';
 import { RoleNote } from '../ui/role-note';
 import { toast } from '../ui/toast';
 import { Choose } from '../boards/choose';
@@ -27,6 +28,8 @@ import { r } from './rule-words';
 import { a } from './words';
 
 const CHANNELS_MAX = 20;
+/** What of the address says which rule is open, and what a new one begins with. */
+const RULE_PARAMS = ['rule', 'new', 'metric', 'resource', 'series', 'attribute'];
 const RUNBOOK_MAX = 500;
 
 /** What is finer than the sentence: coming back, no data, which series are one. */
@@ -320,6 +323,14 @@ export function Editor(props: Props) {
           </button>
         </footer>
       </form>
+      <LeaveGuard
+        title={m.leaveTitle}
+        text={m.leaveRule}
+        act={m.leave}
+        keep={m.stay}
+        of={RULE_PARAMS}
+        isDirty={() => isDirty}
+      />
       {isRemoving && row !== null && <Removing row={row} onClose={() => remove(false)} />}
     </section>
   );

@@ -205,6 +205,58 @@ describe('rules', () => {
   });
 });
 
+describe('unsaved changes', () => {
+  const other = ruleRowSample({ rule: ruleSample({ id: 'disk-full', name: 'Disk full' }) });
+  // Fits before the usual answer does.
+  const TWO = { 'GET api/v1/rule': { rules: [ruleRowSample(), other] } };
+  const question = () => screen.queryByRole('dialog', { name: 'Leave without saving?' });
+  const chosen = () => document.querySelector('[data-rule]')?.getAttribute('data-rule');
+  const choose = (name: RegExp) => fireEvent.click(screen.getByRole('button', { name }));
+  const type = (label: string, value: string) =>
+    fireEvent.input(screen.getByLabelText(label, { selector: 'input' }), { target: { value } });
+
+  it('of a rule are asked about before another one is chosen', async () => {
+    open('#/rules?rule=memory-high', TWO);
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    choose(/^Disk full/);
+    await waitFor(() => expect(chosen()).toBe('disk-full'));
+    expect(question()).toBeNull();
+    type('Warning', '70');
+    choose(/^Memory high/);
+    await waitFor(() => expect(question()).not.toBeNull());
+    fireEvent.click(screen.getByRole('button', { name: 'Keep editing' }));
+    await waitFor(() => expect(question()).toBeNull());
+    expect([chosen(), route.value.params.get('rule')]).toEqual(['disk-full', 'disk-full']);
+    expect(screen.getByLabelText('Warning', { selector: 'input' })).toHaveProperty('value', '70');
+    choose(/^Memory high/);
+    fireEvent.click(await screen.findByRole('button', { name: 'Leave without saving' }));
+    window.dispatchEvent(new Event('hashchange'));
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    expect(screen.getByLabelText('Warning', { selector: 'input' })).toHaveProperty('value', '80');
+  });
+
+  it('are saved without a question', async () => {
+    open('#/rules?rule=memory-high', { ...TWO, 'PUT api/v1/rules/memory-high': ruleRowSample({ revision: 5 }) });
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    type('Warning', '70');
+    fireEvent.click(screen.getByRole('button', { name: 'Save rule' }));
+    await waitFor(() => expect(toasts.value[0]?.text).toContain('Memory high'));
+    choose(/^Disk full/);
+    await waitFor(() => expect(chosen()).toBe('disk-full'));
+    expect(question()).toBeNull();
+  });
+
+  it('of a channel are asked about before its part is left', async () => {
+    open('#/channels?channel=oncall');
+    await screen.findByRole('button', { name: 'Save channel' });
+    type('Name', '#night');
+    location.hash = '#/rules';
+    window.dispatchEvent(new Event('popstate'));
+    await waitFor(() => expect(question()).not.toBeNull());
+    expect(location.hash).toBe('#/channels?channel=oncall');
+  });
+});
+
 describe('silences', () => {
   it('are made of filters, a length and a reason, and ended', async () => {
     const asked = open('#/silences', {
