@@ -18,7 +18,7 @@ import { Empty, Skeleton } from '../ui/parts';
 import { acknowledge, silenceHour } from './acts';
 import { Detail } from './detail';
 import { NoticeSwitch } from './notice-switch';
-import { Act, LevelIcon, SilencedBadge } from './parts';
+import { Act, LevelIcon, Untold } from './parts';
 import { Sign } from './sign';
 import { changed, openAlerts, openFailure, openInOrder, reloadAlerts } from './source';
 import { countAlerts, lasted, place, threshold, title, value, watched } from './text';
@@ -65,7 +65,7 @@ function OpenRow({ alert, isChosen }: { alert: Alert; isChosen: boolean }) {
         <b class="ell">{name}</b>
         <Figures alert={alert} />
       </button>
-      {alert.silenced && <SilencedBadge />}
+      <Untold alert={alert} />
       {alert.acknowledged ? (
         <span class="row sub al-who" title={m.acknowledgedBy(alert.acknowledged.by)}>
           <span class="avatar" aria-hidden="true">

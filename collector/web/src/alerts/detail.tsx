@@ -23,7 +23,7 @@ import { acknowledge, silenceHour, unacknowledge } from './acts';
 import { bandOf } from './bands';
 import { Deliveries } from './deliveries';
 import { judged, judgedSpec, limitedData, type Limits } from './judged';
-import { Act, LevelBadge, LevelIcon, SilencedBadge } from './parts';
+import { Act, LevelBadge, LevelIcon, Untold } from './parts';
 import { reloadRules, ruleOf, ruleRows } from './rule-source';
 import { Sign } from './sign';
 import { changed } from './source';
@@ -86,7 +86,7 @@ function Tags({ alert }: { alert: Alert }) {
     <div class="row wrap al-tags">
       <LevelBadge level={alert.level} />
       {alert.state === 'resolved' && <LevelBadge level="ok" word={a.value.isResolved} />}
-      {alert.silenced && <SilencedBadge />}
+      <Untold alert={alert} />
       <a class="tag" href={href(`/resource/${alert.resource}`)}>
         {place(alert)}
       </a>
@@ -180,6 +180,7 @@ function Others({
               {title(other)}
             </button>
             <span class="sub ell">{place(other)}</span>
+            <Untold alert={other} />
           </li>
         ))}
       </ul>

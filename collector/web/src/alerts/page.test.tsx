@@ -131,6 +131,30 @@ describe('active alerts', () => {
     expect([button.hasAttribute('disabled'), button.title]).toEqual([true, expect.stringContaining('Operator')]);
   });
 
+  it('are marked when they follow from another one, wherever they are listed, in both languages', async () => {
+    const held = alertSample({ id: 2, name: 'CPU high', held: true });
+    const both = [alertSample(), held];
+    const answers = {
+      'GET api/v1/alerts?state=open&': { alerts: both, open: { critical: 0, warning: 2 } },
+      'GET api/v1/incidents/': incidentSample({ alerts: both, held: 1 }),
+      'GET api/v1/alerts?state=all': { alerts: both, open: { critical: 0, warning: 2 } },
+    };
+    const marked = (where: string) =>
+      [...document.querySelectorAll(where)].map((one) => one.querySelector('[data-held]')?.textContent ?? '');
+    open('#/alerts?alert=1', answers);
+    await waitFor(() => expect(marked('li[data-level]')).toEqual(['Follows', '']));
+    await waitFor(() => expect(marked('.al-others li')).toEqual(['Follows']));
+    lang.value = 'pt-BR';
+    await waitFor(() => expect(marked('li[data-level]')).toEqual(['Decorrente', '']));
+    cleanup();
+    openAlerts.value = both;
+    render(<ActiveAlerts />);
+    expect(marked('[data-active] li')).toEqual(['Decorrente', '']);
+    cleanup();
+    open('#/alerts/history', answers);
+    await waitFor(() => expect(marked('tr[data-alert]')).toEqual(['', 'Decorrente']));
+  });
+
   it('stand on the overview while there are some', () => {
     openAlerts.value = [];
     const { container, rerender } = render(<ActiveAlerts />);

@@ -3,6 +3,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 
+import type { Alert } from '../api/alerts';
 import { Select } from '../boards/fields';
 import { t } from '../i18n/index';
 import { fleet } from '../live/fleet';
@@ -43,6 +44,26 @@ export function SilencedBadge() {
       <Sign name="mute" size={12} />
       {a.value.silenced}
     </span>
+  );
+}
+
+/** It follows from another alert, as what runs on a machine that fell silent: people are told of that one. */
+export function HeldBadge() {
+  return (
+    <span class="badge unk" title={a.value.followsText} data-held>
+      <Sign name="follows" size={12} />
+      {a.value.follows}
+    </span>
+  );
+}
+
+/** Why an alert is not told of, when it is not. */
+export function Untold({ alert }: { alert: Pick<Alert, 'silenced' | 'held'> }) {
+  return (
+    <>
+      {alert.silenced && <SilencedBadge />}
+      {alert.held === true && <HeldBadge />}
+    </>
   );
 }
 
