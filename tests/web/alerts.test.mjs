@@ -268,6 +268,21 @@ test('unsaved changes of a rule are asked about', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('built-in rules are named in the language of the page', async () => {
+  const server = await collector();
+  const { page, faults } = await visit({ locale: 'pt-BR' });
+  await signIn(page, server.url);
+  await go(page, '/rules?rule=agent-silent');
+  const row = page.locator('[data-rule-row="agent-silent"]');
+  await row.getByText('Agente sem contato', { exact: true }).waitFor();
+  await page.getByRole('heading', { level: 2, name: 'Agente sem contato' }).waitFor();
+  assert.equal(await page.locator('#rule-name').inputValue(), 'Agente sem contato');
+  await page.getByRole('button', { name: 'EN', exact: true }).click();
+  await row.getByText('Agent silent', { exact: true }).waitFor();
+  assert.equal(await page.locator('#rule-name').inputValue(), 'Agent silent');
+  assert.deepEqual(faults, []);
+});
+
 test('of two people who change one rule, the second overwrites nothing', async () => {
   const server = await collector();
   const first = await visit();

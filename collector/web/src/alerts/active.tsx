@@ -17,6 +17,7 @@ import { Icon } from '../ui/icon';
 import { Empty, Skeleton } from '../ui/parts';
 import { acknowledge, silenceHour } from './acts';
 import { Detail } from './detail';
+import { ruleName } from './names';
 import { NoticeSwitch } from './notice-switch';
 import { Act, LevelIcon, Untold } from './parts';
 import { Sign } from './sign';
@@ -108,7 +109,7 @@ function PendingRow({ row }: { row: PendingAlert }) {
         <Sign name="hourglass" size={16} />
       </span>
       <span class="al-t">
-        <span class="ell">{row.name}</span>
+        <span class="ell">{ruleName(row.name)}</span>
         <span class="sub al-sub">
           <span class="ell">{place(row)}</span>
         </span>

@@ -16,6 +16,7 @@ import { Icon } from '../ui/icon';
 import { Empty } from '../ui/parts';
 import { csv, offer } from './csv';
 import { Lanes } from './lanes';
+import { ruleName } from './names';
 import { LevelBadge, LevelIcon, Untold } from './parts';
 import { changed } from './source';
 import { lasted, place } from './text';
@@ -107,7 +108,7 @@ function Line({ alert }: { alert: Alert }) {
       </td>
       <td class="wide">
         <a class="strong" href={hrefWith('/alerts', { alert: String(alert.id), incident: String(alert.incident) })}>
-          {alert.name}
+          {ruleName(alert.name)}
         </a>
       </td>
       <td class="muted ell al-where" data-label={m.where} title={place(alert)}>

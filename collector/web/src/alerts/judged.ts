@@ -5,6 +5,7 @@ import type { Point, QueryAnswer } from '../api/types';
 import { pickLine, type PickedData } from '../chart/pick';
 import type { ChartSpec, Line } from '../chart/spec';
 import { alertUnit, amount, writing } from './amount';
+import { ruleName } from './names';
 import { a } from './words';
 
 /** Whether attributes are as `key=value`, `key=one|other` or `key!=value` says. */
@@ -87,7 +88,7 @@ function ordered(values: ReadonlyMap<number, number>, of: (value: number, time: 
 /** The value with its limits, as lines of one chart. */
 export function judgedSpec(alert: Alert, limits: Limits, height: number): ChartSpec {
   const unit = alertUnit(alert.unit, alert.metric);
-  return limitedSpec(`alert-${alert.id}`, alert.name, alert.metric, unit, limits, height);
+  return limitedSpec(`alert-${alert.id}`, ruleName(alert.name), alert.metric, unit, limits, height);
 }
 
 export interface Limits {

@@ -229,6 +229,50 @@ describe('rules', () => {
   });
 });
 
+describe('built-in rules on a Portuguese page', () => {
+  const NAME = 'Memory of a host near its limit';
+  const SHOWN = 'Memória do host perto do limite';
+  const row = ruleRowSample({ rule: ruleSample({ name: NAME }) });
+
+  it('have the name that messages give them, and keep their own', async () => {
+    lang.value = 'pt-BR';
+    const asked = open('#/rules?rule=memory-high', {
+      // Fits before the usual answer does.
+      'GET api/v1/rule': { rules: [row] },
+      'PUT api/v1/rules/memory-high': row,
+    });
+    expect(await screen.findByRole('heading', { level: 2, name: SHOWN })).toBeTruthy();
+    expect(screen.getByRole('switch', { name: new RegExp(SHOWN) })).toBeTruthy();
+    const field = document.getElementById('rule-name');
+    expect(field).toHaveProperty('value', SHOWN);
+    if (field) fireEvent.input(field, { target: { value: `${SHOWN}!` } });
+    expect(await screen.findByRole('heading', { level: 2, name: `${SHOWN}!` })).toBeTruthy();
+    if (field) fireEvent.input(field, { target: { value: SHOWN } });
+    fireEvent.click(screen.getByRole('button', { name: 'Salvar regra' }));
+    await waitFor(() => expect(did(asked, 'PUT', 'api/v1/rules/memory-high')).toBeTruthy());
+    expect(did(asked, 'PUT', 'api/v1/rules/memory-high')?.body).toMatchObject({ rule: { name: NAME } });
+  });
+
+  it('name their alerts, lanes and causes', async () => {
+    lang.value = 'pt-BR';
+    const alert = alertSample({ name: NAME });
+    const cause = { kind: 'dependency', at_ms: alert.onset, resource: 'db', what: 'Agent silent', alert: 9 } as const;
+    open('#/alerts', {
+      'GET api/v1/alerts?state=open&': { alerts: [alert], open: { critical: 0, warning: 1 } },
+      'GET api/v1/incidents/': incidentSample({ alerts: [alert], cause }),
+    });
+    await waitFor(() => expect(document.querySelector('li[data-level] b')?.textContent).toBe(SHOWN));
+    await waitFor(() => expect(document.querySelector('[data-cause]')?.textContent).toContain('Agente sem contato'));
+    expect(document.querySelector('[data-incident]')?.textContent).toContain(SHOWN);
+    cleanup();
+    open('#/alerts/history', {
+      'GET api/v1/alerts?state=all': { alerts: [alert], open: { critical: 0, warning: 1 } },
+    });
+    expect((await screen.findAllByRole('link', { name: SHOWN })).length).toBe(1);
+    expect(document.querySelector('[data-lane]')?.textContent).toContain(SHOWN);
+  });
+});
+
 describe('unsaved changes', () => {
   const other = ruleRowSample({ rule: ruleSample({ id: 'disk-full', name: 'Disk full' }) });
   // Fits before the usual answer does.
