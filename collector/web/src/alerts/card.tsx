@@ -46,7 +46,7 @@ export function ActiveAlerts() {
                   {title(alert)}
                 </a>
                 <span class="sub ell">{place(alert)}</span>
-                <Untold alert={alert} />
+                <Untold alert={alert} isShort />
                 <span class="sub tn">{m.since(span(Math.max(0, now.value - alert.fired)))}</span>
               </li>
             );

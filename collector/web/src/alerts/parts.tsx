@@ -38,32 +38,38 @@ export function LevelBadge({ level, word }: { level: string; word?: string }) {
   );
 }
 
-export function SilencedBadge() {
+/** Where there is little room the sign stands alone. */
+interface Short {
+  isShort?: boolean;
+}
+
+export function SilencedBadge({ isShort = false }: Short) {
   return (
-    <span class="badge maint">
+    <span class="badge maint" title={isShort ? a.value.silenced : undefined}>
       <Sign name="mute" size={12} />
-      {a.value.silenced}
+      <span class={isShort ? 'sr' : ''}>{a.value.silenced}</span>
     </span>
   );
 }
 
 /** It follows from another alert, as what runs on a machine that fell silent: people are told of that one. */
-export function HeldBadge() {
+export function HeldBadge({ isShort = false }: Short) {
   return (
     <span class="badge unk" title={a.value.followsText} data-held>
       <Sign name="follows" size={12} />
-      {a.value.follows}
+      <span class={isShort ? 'sr' : ''}>{a.value.follows}</span>
     </span>
   );
 }
 
 /** Why an alert is not told of, when it is not. */
-export function Untold({ alert }: { alert: Pick<Alert, 'silenced' | 'held'> }) {
+export function Untold({ alert, isShort = false }: { alert: Pick<Alert, 'silenced' | 'held'> } & Short) {
+  if (!alert.silenced && alert.held !== true) return null;
   return (
-    <>
-      {alert.silenced && <SilencedBadge />}
-      {alert.held === true && <HeldBadge />}
-    </>
+    <span class="row al-untold">
+      {alert.silenced && <SilencedBadge isShort={isShort} />}
+      {alert.held === true && <HeldBadge isShort={isShort} />}
+    </span>
   );
 }
 
