@@ -17,7 +17,7 @@ import {
 } from './channel-form';
 import { csv } from './csv';
 import { conditionOf, draftOf, emptyDraft, faultsOf, ruleOf } from './draft';
-import { fits, judged } from './judged';
+import { deployLine, fits, judged, limitedData, withDeploy } from './judged';
 import { lanesOf, placed } from './lanes';
 import { fitsPattern, matches } from './matchers';
 import { newIncidents } from './notify';
@@ -263,6 +263,25 @@ describe('channels', () => {
     expect(channelOrder({ ...mail, settings: full }).settings).toMatchObject({ port: 587, to: ['x@y.z', 'q@r.s'] });
     expect(readHeaders('X-A: 1\n\nX-B:two')).toEqual({ 'X-A': '1', 'X-B': 'two' });
     expect(readHeaders('nothing')).toBeNull();
+  });
+});
+
+describe('the chart of an alert', () => {
+  it('has a mark where its cause was deployed, unless that is not in sight', () => {
+    const stretch = { from: 0, to: 100_000, step: 10_000 };
+    const data = limitedData([[0, 1]], { warning: 2, critical: undefined }, stretch);
+    const line = deployLine({ what: 'v2.41.0' });
+    expect([line.role, line.mark]).toEqual(['event', 'v2.41.0']);
+    expect(deployLine({ what: '' }).mark).toBe('deploy');
+    const mark = (at: number) => {
+      const { series } = withDeploy(data, { at_ms: at }).answer;
+      return series.find(({ id }) => line.plus.includes(id))?.points;
+    };
+    // On the grid of the others, whose lines it does not take.
+    expect(mark(31_200)).toEqual([[30_000, 1]]);
+    expect(mark(-40_000)).toEqual([]);
+    expect(mark(400_000)).toEqual([]);
+    expect(new Set(withDeploy(data, { at_ms: 0 }).answer.series.map(({ id }) => id)).size).toBe(4);
   });
 });
 
