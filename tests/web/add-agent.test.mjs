@@ -126,6 +126,63 @@ test('what keeps the agent away is told by what came to the door', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('a token that is shown once is not left by mistake', async () => {
+  const server = await collector();
+  const { page, faults } = await visit();
+  await signIn(page, server.url);
+  await makeToken(page, 'shop');
+  const question = page.getByRole('dialog', { name: 'Leave without the token?' });
+  const stay = async () => {
+    await question.waitFor();
+    assert.equal(new URL(page.url()).hash, '#/add-agent');
+    await page.getByRole('button', { name: 'Stay here' }).click();
+    await question.waitFor({ state: 'detached' });
+    await page.getByText('The token is shown only now.').waitFor();
+  };
+  await page.getByRole('complementary').getByRole('link', { name: 'Events', exact: true }).click();
+  await stay();
+  await page.goBack();
+  await stay();
+  // The browser's own question, when the tab is closed.
+  const [own] = await Promise.all([page.waitForEvent('dialog'), page.close({ runBeforeUnload: true })]);
+  assert.equal(own.type(), 'beforeunload');
+  await own.dismiss();
+  await page.getByRole('complementary').getByRole('link', { name: 'Events', exact: true }).click();
+  await question.waitFor();
+  await page.getByRole('button', { name: 'Leave this page' }).click();
+  await page.waitForURL(/#\/events$/);
+  await page.getByRole('heading', { level: 1, name: 'Events' }).waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('on a phone every page leads to adding an agent, and does not lose its token', async () => {
+  const server = await collector();
+  const { page, faults } = await visit({ size: PHONE });
+  await signIn(page, server.url);
+  await page.evaluate(() => {
+    location.hash = '/alerts';
+  });
+  const bar = page.locator('.tabbar');
+  const more = page.getByRole('dialog', { name: 'More', exact: true });
+  await bar.getByRole('button', { name: 'More' }).click();
+  await page.screenshot({ path: join(out, 'add-agent-more-phone-dark.png') });
+  await more.getByRole('link', { name: 'Add an agent' }).click();
+  await page.locator('#agent-name').fill('shop');
+  await page.getByRole('button', { name: 'Make token', exact: true }).click();
+  await page.locator('#agent-two').waitFor();
+  await bar.getByRole('link', { name: 'Alerts' }).click();
+  const question = page.getByRole('dialog', { name: 'Leave without the token?' });
+  await question.waitFor();
+  await page.screenshot({ path: join(out, 'add-agent-leave-phone-dark.png') });
+  await page.getByRole('button', { name: 'Stay here' }).click();
+  await bar.getByRole('button', { name: 'More' }).click();
+  await more.getByRole('link', { name: 'Events', exact: true }).click();
+  await question.waitFor();
+  await page.getByRole('button', { name: 'Leave this page' }).click();
+  await page.waitForURL(/#\/events$/);
+  assert.deepEqual(faults, []);
+});
+
 test('a viewer is told whom to ask and sees no way to make a token', async () => {
   const server = await collector();
   const { token } = await (

@@ -195,6 +195,94 @@ test('a channel is tried, keeps its secret, and is told of what fires', async ()
   assert.deepEqual(faults, []);
 });
 
+test('a channel keeps what its form does not show', async () => {
+  const server = await collector();
+  const quiet = { start: '22:00', end: '07:00', offset_min: -180, critical: false };
+  const written = {
+    name: 'Night mail',
+    kind: 'email',
+    quiet,
+    offset_min: 345,
+    escalate_after_s: 600,
+    settings: { host: 'smtp.example.com', from: 'farol@example.com', to: ['ana@example.com'] },
+  };
+  await server.api('/api/v1/channels');
+  const made = await fetch(`${server.url}/api/v1/channels`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${server.token}` },
+    body: JSON.stringify(written),
+  });
+  assert.equal(made.status, 201, await made.text());
+  const { page, faults } = await visit();
+  await signIn(page, server.url);
+  await go(page, '/channels');
+  await page.locator('[data-channel]', { hasText: 'Night mail' }).locator('.al-t').click();
+  await page.getByLabel('Name', { exact: true }).fill('Night post');
+  await page.getByRole('button', { name: 'Save channel' }).click();
+  await page.locator('[data-channel]', { hasText: 'Night post' }).waitFor();
+  const { channels } = await server.api('/api/v1/channels');
+  const now = channels.find(({ name }) => name === 'Night post');
+  assert.deepEqual(
+    [now.quiet, now.offset_min, now.escalate_after_s, now.settings],
+    [quiet, 345, 600, { ...written.settings, security: 'starttls' }],
+  );
+  assert.deepEqual(faults, []);
+});
+
+test('unsaved changes of a rule are asked about', async () => {
+  const server = await collector();
+  const { page, faults } = await visit();
+  await signIn(page, server.url);
+  await go(page, '/rules');
+  const rows = page.locator('[data-rule-row] .al-t');
+  await rows.nth(1).waitFor();
+  await rows.nth(0).click();
+  const form = page.locator('[data-rule]');
+  await form.waitFor();
+  const first = await form.getAttribute('data-rule');
+  const warning = page.getByLabel('For how long', { exact: true });
+  await warning.fill('7 min');
+  const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+  const stay = async () => {
+    await question.waitFor();
+    await page.getByRole('button', { name: 'Keep editing' }).click();
+    await question.waitFor({ state: 'detached' });
+    assert.equal(new URL(page.url()).hash, `#/rules?rule=${first}`);
+    assert.equal(await warning.inputValue(), '7 min');
+  };
+  await rows.nth(1).click();
+  await question.waitFor();
+  await page.screenshot({ path: join(out, 'alerts-leave-desktop-dark.png') });
+  await stay();
+  await page.getByRole('navigation', { name: 'Parts of alerts' }).getByRole('link', { name: 'Channels' }).click();
+  await stay();
+  await page.goBack();
+  await stay();
+  await rows.nth(1).click();
+  await page.getByRole('button', { name: 'Leave without saving' }).click();
+  await page.waitForFunction((id) => document.querySelector('[data-rule]')?.dataset.rule !== id, first);
+  // What was left is not kept anywhere.
+  await rows.nth(0).click();
+  await page.locator(`[data-rule="${first}"]`).waitFor();
+  assert.notEqual(await warning.inputValue(), '7 min');
+  assert.deepEqual(faults, []);
+});
+
+test('built-in rules are named in the language of the page', async () => {
+  const server = await collector();
+  const { page, faults } = await visit({ locale: 'pt-BR' });
+  await signIn(page, server.url);
+  await go(page, '/rules?rule=agent-silent');
+  const row = page.locator('[data-rule-row="agent-silent"]');
+  await row.getByText('Agente sem contato', { exact: true }).waitFor();
+  await page.getByRole('heading', { level: 2, name: 'Agente sem contato' }).waitFor();
+  assert.equal(await page.locator('#rule-name').inputValue(), 'Agente sem contato');
+  await page.getByRole('button', { name: 'EN', exact: true }).click();
+  await row.getByText('Agent silent', { exact: true }).waitFor();
+  assert.equal(await page.locator('#rule-name').inputValue(), 'Agent silent');
+  assert.deepEqual(faults, []);
+});
+
 test('of two people who change one rule, the second overwrites nothing', async () => {
   const server = await collector();
   const first = await visit();

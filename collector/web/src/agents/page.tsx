@@ -1,6 +1,6 @@
 // Adding an agent: make its token, paste what is shown, and be told when its first sample is here.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { account, agentTokens, type IssuedAgent, type Me } from '../api/access';
 import { address, ApiError } from '../api/client';
@@ -14,6 +14,7 @@ import { s } from '../settings/words';
 import { Shell } from '../shell/shell';
 import { Failed } from '../ui/card';
 import { Icon } from '../ui/icon';
+import { LeaveGuard } from '../ui/leave';
 import { Empty, Skeleton } from '../ui/parts';
 import { Greeting, Wait } from './arrival';
 import { Paste } from './paste';
@@ -100,13 +101,7 @@ function Form({ me, onMade }: { me: Me; onMade: (made: IssuedAgent) => void }) {
 function Made({ made, onAnother }: { made: IssuedAgent; onAnother: () => void }) {
   const waiting = useArrival(made.token_row.id);
   const has = (waiting.told?.agents.length ?? 0) > 0;
-  useEffect(() => {
-    // The token is on this page alone: who leaves it by mistake would have to make another one.
-    if (has) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [has]);
+  const m = a.value;
   return (
     <>
       {has && waiting.told !== null ? (
@@ -114,6 +109,8 @@ function Made({ made, onAnother }: { made: IssuedAgent; onAnother: () => void })
       ) : (
         <Wait name={made.token_row.name} waiting={waiting} />
       )}
+      {/* The token is on this page alone: who leaves it by mistake would have to make another one. */}
+      <LeaveGuard title={m.leaveTitle} text={m.leaveText} act={m.leave} keep={m.stay} isDirty={() => !has} />
       <Paste name={made.token_row.name} token={made.token} url={made.public_url ?? ownAddress()} />
     </>
   );

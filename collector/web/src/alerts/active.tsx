@@ -17,8 +17,9 @@ import { Icon } from '../ui/icon';
 import { Empty, Skeleton } from '../ui/parts';
 import { acknowledge, silenceHour } from './acts';
 import { Detail } from './detail';
+import { ruleName } from './names';
 import { NoticeSwitch } from './notice-switch';
-import { Act, LevelIcon, SilencedBadge } from './parts';
+import { Act, LevelIcon, Untold } from './parts';
 import { Sign } from './sign';
 import { changed, openAlerts, openFailure, openInOrder, reloadAlerts } from './source';
 import { countAlerts, lasted, place, threshold, title, value, watched } from './text';
@@ -65,7 +66,7 @@ function OpenRow({ alert, isChosen }: { alert: Alert; isChosen: boolean }) {
         <b class="ell">{name}</b>
         <Figures alert={alert} />
       </button>
-      {alert.silenced && <SilencedBadge />}
+      <Untold alert={alert} />
       {alert.acknowledged ? (
         <span class="row sub al-who" title={m.acknowledgedBy(alert.acknowledged.by)}>
           <span class="avatar" aria-hidden="true">
@@ -108,7 +109,7 @@ function PendingRow({ row }: { row: PendingAlert }) {
         <Sign name="hourglass" size={16} />
       </span>
       <span class="al-t">
-        <span class="ell">{row.name}</span>
+        <span class="ell">{ruleName(row.name)}</span>
         <span class="sub al-sub">
           <span class="ell">{place(row)}</span>
         </span>

@@ -8,7 +8,7 @@ import { hhmm } from '../i18n/format';
 import { lang } from '../i18n/index';
 import { useAnswer } from '../live/answer';
 import * as clock from '../live/clock';
-import { shown } from '../state/scope';
+import { service, services, shown } from '../state/scope';
 import { changed, openAlerts } from './source';
 import { title } from './text';
 import { a } from './words';
@@ -39,4 +39,10 @@ export function useBands(resource: number | null): readonly Band[] {
     for (const alert of open ?? []) if (alert.resource === resource) all.set(alert.id, alert);
     return all.size === 0 ? NONE : [...all.values()].map(bandOf);
   }, [data, open, resource, lang.value]);
+}
+
+/** Those of the service that the page is about: the chosen one, or the only one. */
+export function useServiceBands(): readonly Band[] {
+  const [first, ...others] = services.value;
+  return useBands(service.value ?? (others.length === 0 ? (first?.id ?? null) : null));
 }

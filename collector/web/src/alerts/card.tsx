@@ -6,6 +6,7 @@ import { now } from '../live/feed';
 import { href, hrefWith } from '../state/route';
 import { Icon } from '../ui/icon';
 import { levelLook } from './looks';
+import { Untold } from './parts';
 import { openInOrder } from './source';
 import { levelWord, place, threshold, title, value, watched } from './text';
 import { a } from './words';
@@ -45,6 +46,7 @@ export function ActiveAlerts() {
                   {title(alert)}
                 </a>
                 <span class="sub ell">{place(alert)}</span>
+                <Untold alert={alert} isShort />
                 <span class="sub tn">{m.since(span(Math.max(0, now.value - alert.fired)))}</span>
               </li>
             );

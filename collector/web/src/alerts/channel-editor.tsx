@@ -8,6 +8,7 @@ import { refusal } from '../cache/refusal';
 import { t } from '../i18n/index';
 import { setParams } from '../state/route';
 import { Icon } from '../ui/icon';
+import { LeaveGuard } from '../ui/leave';
 import { RoleNote } from '../ui/role-note';
 import { toast } from '../ui/toast';
 import { Select, TextField } from '../boards/fields';
@@ -19,6 +20,7 @@ import {
   fieldsOf,
   KINDS,
   kindWord,
+  quietDays,
   withKind,
   type ChannelForm,
   type SettingField,
@@ -31,6 +33,8 @@ import { r } from './rule-words';
 
 const NAME_MAX = 128;
 const VALUE_MAX = 2_000;
+/** What of the address says which channel is open. */
+const CHANNEL_PARAMS = ['channel', 'new'];
 
 interface PartProps {
   form: ChannelForm;
@@ -165,14 +169,14 @@ function Habits({ form, change, faults, self }: PartProps & { self: string | nul
       <div class="row">
         <span class="grow">
           <span class="lbl">{m.quiet}</span>
-          <span class="hint al-reason">{m.quietHint}</span>
+          <span class="hint al-reason">{form.quiet.critical === false ? m.quietAllHint : m.quietHint}</span>
         </span>
         <Switch label={m.quiet} isOn={form.isQuiet} onToggle={(isQuiet) => change({ isQuiet })} />
       </div>
       {form.isQuiet && (
         <WeekFields
           id="channel-quiet"
-          days={form.quiet.days}
+          days={quietDays(form.quiet)}
           start={form.quiet.start}
           end={form.quiet.end}
           onChange={(some) => change({ quiet: { ...form.quiet, ...some } })}
@@ -294,20 +298,20 @@ function Fields({
 export function ChannelEditor({ channel }: { channel: Channel | null }) {
   const m = r.value;
   const [form, set] = useState(() => (channel === null ? emptyChannel() : channelForm(channel)));
-  const [isChanged, changed] = useState(channel === null);
+  const [isDirty, dirty] = useState(false);
   const [isTried, tried] = useState(false);
   const [isRemoving, remove] = useState(false);
   const isFile = channel?.origin === 'file';
   const lock = isFile ? m.fileLocked : whyNot('admin');
   const all = channelFaults(form);
   const faults = isTried ? all : {};
-  const deeds = useDeeds(form, channel, isChanged, (made) => {
+  const deeds = useDeeds(form, channel, channel === null || isDirty, (made) => {
     set(channelForm(made));
-    changed(false);
+    dirty(false);
   });
   const take = (next: ChannelForm) => {
     set(next);
-    changed(true);
+    dirty(true);
   };
   const change = (some: Partial<ChannelForm>) => take({ ...form, ...some });
   const check = (deed: () => Promise<void>) => {
@@ -382,6 +386,14 @@ export function ChannelEditor({ channel }: { channel: Channel | null }) {
           </button>
         </footer>
       </form>
+      <LeaveGuard
+        title={m.leaveTitle}
+        text={m.leaveChannel}
+        act={m.leave}
+        keep={m.stay}
+        of={CHANNEL_PARAMS}
+        isDirty={() => isDirty}
+      />
       {isRemoving && channel !== null && <Removing channel={channel} onClose={() => remove(false)} />}
     </section>
   );

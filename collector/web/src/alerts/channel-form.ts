@@ -11,7 +11,7 @@ type Labels = typeof r.value;
 export interface SettingField {
   name: string;
   label: keyof Labels & `set${string}`;
-  type: 'text' | 'number' | 'list' | 'choice' | 'area' | 'headers';
+  type: 'text' | 'number' | 'topic' | 'list' | 'choice' | 'area' | 'headers';
   isSecret?: boolean;
   isOptional?: boolean;
   hint?: keyof Labels & `hint${string}`;
@@ -43,7 +43,7 @@ const GATEWAYS = ['evolution', 'waha'] as const;
 export const FIELDS: Record<ChannelKind, readonly SettingField[]> = {
   email: [
     { name: 'host', label: 'setHost', type: 'text', placeholder: 'smtp.example.com' },
-    { name: 'port', label: 'setPort', type: 'number', start: '587' },
+    { name: 'port', label: 'setPort', type: 'number', start: '587', isOptional: true },
     { name: 'security', label: 'setSecurity', type: 'choice', options: ['starttls', 'tls', 'none'], start: 'starttls' },
     { name: 'username', label: 'setUsername', type: 'text', isOptional: true },
     { name: 'password', label: 'setPassword', type: 'text', isSecret: true, isOptional: true },
@@ -56,7 +56,7 @@ export const FIELDS: Record<ChannelKind, readonly SettingField[]> = {
   telegram: [
     { name: 'token', label: 'setToken', type: 'text', isSecret: true, hint: 'hintTelegram' },
     { name: 'chat', label: 'setChat', type: 'text', placeholder: '-1001234567890' },
-    { name: 'thread', label: 'setThread', type: 'text', isOptional: true },
+    { name: 'thread', label: 'setThread', type: 'topic', isOptional: true },
     address(true, 'hintOwnServer'),
   ],
   whatsapp: [
@@ -136,9 +136,17 @@ export interface ChannelForm {
   settings: Record<string, string>;
   /** Secrets that the collector has. */
   kept: ReadonlySet<string>;
+  /** Settings as the collector has them: those that the form does not show go back as they came. */
+  had: Readonly<Record<string, Setting>>;
 }
 
 const ESCALATE_MIN = '15';
+const EVERY_DAY = [1, 2, 3, 4, 5, 6, 7];
+
+/** The days on which quiet hours begin: every one where none is named. */
+export function quietDays({ days = [] }: QuietHours): readonly number[] {
+  return days.length === 0 ? EVERY_DAY : days;
+}
 
 function startSettings(kind: ChannelKind): Record<string, string> {
   return Object.fromEntries(FIELDS[kind].map(({ name, start = '' }) => [name, start]));
@@ -153,19 +161,20 @@ export function emptyChannel(kind: ChannelKind = 'email'): ChannelForm {
     language: lang.peek(),
     level: 'warning',
     isQuiet: false,
-    quiet: { start: '22:00', end: '07:00', offset_min: -new Date().getTimezoneOffset(), days: [1, 2, 3, 4, 5, 6, 7] },
+    quiet: { start: '22:00', end: '07:00', offset_min: -new Date().getTimezoneOffset(), days: [...EVERY_DAY] },
     fallback: '',
     escalateTo: '',
     escalateAfter: ESCALATE_MIN,
     offset: -new Date().getTimezoneOffset(),
     settings: startSettings(kind),
     kept: new Set(),
+    had: {},
   };
 }
 
 /** Another kind: what belonged to the one before goes. */
 export function withKind(form: ChannelForm, kind: ChannelKind): ChannelForm {
-  return { ...form, kind, settings: startSettings(kind), kept: new Set() };
+  return { ...form, kind, settings: startSettings(kind), kept: new Set(), had: {} };
 }
 
 function isSet(value: Setting | undefined): boolean {
@@ -176,6 +185,11 @@ function text(value: Setting | undefined): string {
   if (value === undefined || isSet(value)) return '';
   if (Array.isArray(value)) return value.join(', ');
   return typeof value === 'object' ? '' : String(value);
+}
+
+/** What stands in a field; a choice that nobody made is the usual one. */
+function shown({ name, type, start = '' }: SettingField, settings: Readonly<Record<string, Setting>>): string {
+  return text(settings[name]) || (type === 'choice' ? start : '');
 }
 
 export function channelForm(channel: Channel): ChannelForm {
@@ -194,14 +208,25 @@ export function channelForm(channel: Channel): ChannelForm {
     escalateTo: channel.escalate_to ?? '',
     escalateAfter: channel.escalate_after_s == null ? ESCALATE_MIN : String(channel.escalate_after_s / 60),
     offset: channel.offset_min ?? null,
-    settings: Object.fromEntries(FIELDS[channel.kind].map(({ name }) => [name, text(settings[name])])),
+    settings: Object.fromEntries(FIELDS[channel.kind].map((field) => [field.name, shown(field, settings)])),
     kept: new Set(Object.keys(settings).filter((name) => isSet(settings[name]))),
+    had: settings,
   };
 }
 
 /** The fields that the form shows as it stands. */
 export function fieldsOf(form: ChannelForm): SettingField[] {
   return FIELDS[form.kind].filter(({ only }) => only === undefined || only[1].includes(form.settings[only[0]] ?? ''));
+}
+
+/** What the collector has and the form does not show: a file or another program wrote it. It goes with the choice that it was for. */
+function unseen(form: ChannelForm): Record<string, Setting> {
+  const seen = new Set(fieldsOf(form).map(({ name }) => name));
+  const isOther = (field: SettingField) =>
+    FIELDS[form.kind].some(({ only }) => only?.[0] === field.name) &&
+    shown(field, form.had) !== form.settings[field.name];
+  if (FIELDS[form.kind].some(isOther)) return {};
+  return Object.fromEntries(Object.entries(form.had).filter(([name]) => !seen.has(name)));
 }
 
 const HEADERS_MAX = 20;
@@ -223,6 +248,7 @@ function settingOf(field: SettingField, form: ChannelForm): Setting | undefined 
   if (value === '') return field.isSecret === true && form.kept.has(field.name) ? { set: true } : undefined;
   switch (field.type) {
     case 'number':
+    case 'topic':
       return Number(value);
     case 'list':
       return value.split(/[,;\s]+/).filter((part) => part !== '');
@@ -248,6 +274,7 @@ export function channelFaults(form: ChannelForm): Record<string, string> {
       continue;
     }
     if (field.type === 'number' && !/^\d{1,5}$/.test(value)) faults[`s-${field.name}`] = m.notPort;
+    if (field.type === 'topic' && !/^-?\d{1,15}$/.test(value)) faults[`s-${field.name}`] = m.notAmount;
     if (field.name === 'url' && !/^https?:\/\/\S+$/.test(value)) faults[`s-${field.name}`] = m.notAddress;
     if (field.type === 'headers' && readHeaders(value) === null) faults[`s-${field.name}`] = m.notHeaders;
   }
@@ -255,12 +282,12 @@ export function channelFaults(form: ChannelForm): Record<string, string> {
 }
 
 export function channelOrder(form: ChannelForm, id?: string): ChannelOrder {
-  const settings: Record<string, Setting> = {};
+  const settings = unseen(form);
+  const minutes = Number(form.escalateAfter.replace(',', '.'));
   for (const field of fieldsOf(form)) {
     const value = settingOf(field, form);
     if (value !== undefined) settings[field.name] = value;
   }
-  const escalates = form.escalateTo !== '';
   return {
     ...(id === undefined ? {} : { id }),
     name: form.name.trim(),
@@ -271,8 +298,9 @@ export function channelOrder(form: ChannelForm, id?: string): ChannelOrder {
     min_level: form.level,
     quiet: form.isQuiet ? form.quiet : null,
     fallback: form.fallback === '' ? null : form.fallback,
-    escalate_to: escalates ? form.escalateTo : null,
-    ...(escalates ? { escalate_after_s: Math.round(Number(form.escalateAfter.replace(',', '.')) * 60) } : {}),
+    escalate_to: form.escalateTo === '' ? null : form.escalateTo,
+    // Nobody sees it while nobody is chosen: then it goes back as it came.
+    ...(minutes >= 1 ? { escalate_after_s: Math.round(minutes * 60) } : {}),
     offset_min: form.offset,
     settings,
   };

@@ -5,7 +5,7 @@ import type { Alert } from '../api/alerts';
 const COLUMNS = [
   'id', 'rule', 'name', 'level', 'state', 'resource', 'attributes', 'service', 'environment', 'tenant', 'metric', 'unit',
   'value', 'threshold', 'peak', 'onset', 'fired', 'resolved', 'duration_s', 'acknowledged_by', 'acknowledged_at', 'silenced',
-  'incident',
+  'held', 'incident',
 ] as const; // prettier-ignore
 
 /** What begins like a formula would be run by a spreadsheet that opens the file. */
@@ -49,6 +49,7 @@ function line(alert: Alert): string {
     acknowledged_by: who?.by ?? null,
     acknowledged_at: time(who?.at ?? null),
     silenced: alert.silenced,
+    held: alert.held === true,
     incident: alert.incident,
   };
   return COLUMNS.map((name) => cell(values[name])).join(',');

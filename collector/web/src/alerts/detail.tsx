@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo } from 'preact/hooks';
 
-import { alerts, type Alert, type IncidentDetail } from '../api/alerts';
+import { alerts, type Alert, type Cause, type IncidentDetail } from '../api/alerts';
 import { api } from '../api/client';
 import { DataChart } from '../chart/chart';
 import { POINTS } from '../chart/view';
@@ -22,8 +22,8 @@ import { Glyph } from '../boards/glyph';
 import { acknowledge, silenceHour, unacknowledge } from './acts';
 import { bandOf } from './bands';
 import { Deliveries } from './deliveries';
-import { judged, judgedSpec, limitedData, type Limits } from './judged';
-import { Act, LevelBadge, LevelIcon, SilencedBadge } from './parts';
+import { deployLine, judged, judgedSpec, limitedData, withDeploy, type Limits } from './judged';
+import { Act, LevelBadge, LevelIcon, Untold } from './parts';
 import { reloadRules, ruleOf, ruleRows } from './rule-source';
 import { Sign } from './sign';
 import { changed } from './source';
@@ -48,7 +48,7 @@ function stretchOf(alert: Alert): { from: number; to: number; step: number } {
   return { from: Math.floor(from / step) * step, to: Math.floor(to / step) * step, step };
 }
 
-function AlertChart({ alert }: { alert: Alert }) {
+function AlertChart({ alert, deploy }: { alert: Alert; deploy: Cause | null }) {
   useEffect(() => void (ruleRows.peek() === null && reloadRules()), []);
   const rule = ruleOf(alert.rule);
   const what = judged(alert, rule);
@@ -67,15 +67,17 @@ function AlertChart({ alert }: { alert: Alert }) {
     const found = await api.query({ metrics: what.metrics, resources, ...stretch }, signal);
     return limitedData(what.of(found), limits, stretch);
   });
-  const spec = useMemo(
-    () => judgedSpec(alert, limits, CHART_HEIGHT),
-    [alert.id, limits.warning, limits.critical, lang.value],
+  const spec = useMemo(() => {
+    const own = judgedSpec(alert, limits, CHART_HEIGHT);
+    return deploy === null ? own : { ...own, lines: [...own.lines, deployLine(deploy)] };
+  }, [alert.id, limits.warning, limits.critical, deploy?.what, lang.value]);
+  const data = useMemo(
+    () => (answer.data && deploy ? withDeploy(answer.data, deploy) : answer.data),
+    [answer.data, deploy?.at_ms],
   );
   const bands = useMemo(() => [bandOf(alert)], [alert.id, alert.resolved, lang.value]);
   if (what === null) return null;
-  return (
-    <DataChart spec={spec} data={answer.data} failure={answer.failure} onRetry={answer.retry} bands={bands} isBare />
-  );
+  return <DataChart spec={spec} data={data} failure={answer.failure} onRetry={answer.retry} bands={bands} isBare />;
 }
 
 function Tags({ alert }: { alert: Alert }) {
@@ -86,7 +88,7 @@ function Tags({ alert }: { alert: Alert }) {
     <div class="row wrap al-tags">
       <LevelBadge level={alert.level} />
       {alert.state === 'resolved' && <LevelBadge level="ok" word={a.value.isResolved} />}
-      {alert.silenced && <SilencedBadge />}
+      <Untold alert={alert} />
       <a class="tag" href={href(`/resource/${alert.resource}`)}>
         {place(alert)}
       </a>
@@ -180,6 +182,7 @@ function Others({
               {title(other)}
             </button>
             <span class="sub ell">{place(other)}</span>
+            <Untold alert={other} />
           </li>
         ))}
       </ul>
@@ -270,6 +273,7 @@ export function Detail({ incident, alert: given, isByItself, onSelect, onClose }
     alerts.incident(incident, signal),
   );
   const alert = given ?? answer.data?.alerts[0] ?? null;
+  const cause = answer.data?.cause ?? null;
   return (
     <section
       class={`card c5 al-detail ${isByItself ? 'd-only' : ''}`}
@@ -293,7 +297,7 @@ export function Detail({ incident, alert: given, isByItself, onSelect, onClose }
         {alert ? (
           <>
             <Tags alert={alert} />
-            <AlertChart key={alert.id} alert={alert} />
+            <AlertChart key={alert.id} alert={alert} deploy={cause?.kind === 'deploy' ? cause : null} />
             {watched(alert) !== alert.metric && <p class="sub">{watched(alert)}</p>}
             <Facts alert={alert} detail={answer.data} />
             {answer.data && <Others detail={answer.data} alert={alert} onSelect={onSelect} />}

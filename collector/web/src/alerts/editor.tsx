@@ -10,6 +10,7 @@ import { hhmm } from '../i18n/format';
 import { t } from '../i18n/index';
 import { setParams } from '../state/route';
 import { Icon } from '../ui/icon';
+import { LeaveGuard } from '../ui/leave';
 import { RoleNote } from '../ui/role-note';
 import { toast } from '../ui/toast';
 import { Choose } from '../boards/choose';
@@ -19,6 +20,7 @@ import { channelRows } from './channel-source';
 import { draftOf, emptyDraft, faultsOf, MESSAGE_MAX, ruleOf, unitOf, type Apart, type Draft } from './draft';
 import { unitSign } from './amount';
 import { unitOfMetric } from './metric-source';
+import { ruleName } from './names';
 import { Act, boundTo, LevelBadge, TenantSelect, whyNot } from './parts';
 import { reloadRules, rowOf, tookRule } from './rule-source';
 import { Sentence, type PartProps } from './sentence';
@@ -27,6 +29,8 @@ import { r } from './rule-words';
 import { a } from './words';
 
 const CHANNELS_MAX = 20;
+/** What of the address says which rule is open, and what a new one begins with. */
+const RULE_PARAMS = ['rule', 'new', 'metric', 'resource', 'series', 'attribute'];
 const RUNBOOK_MAX = 500;
 
 /** What is finer than the sentence: coming back, no data, which series are one. */
@@ -151,7 +155,7 @@ function Head({ row, draft }: { row: RuleRow | null; draft: Draft }) {
   const m = r.value;
   return (
     <header class="al-head">
-      <h2 id="al-rule">{row === null ? m.newRule : draft.name}</h2>
+      <h2 id="al-rule">{row === null ? m.newRule : ruleName(draft.name)}</h2>
       {row !== null && row.firing > 0 && (
         <LevelBadge level={row.rule.warning === undefined ? 'critical' : 'warning'} word={m.firing} />
       )}
@@ -172,7 +176,8 @@ export function originWord(row: RuleRow): string {
 function Removing({ row, onClose }: { row: RuleRow; onClose: () => void }) {
   const m = r.value;
   const isOwn = row.origin === 'own';
-  const { name, id } = row.rule;
+  const { id } = row.rule;
+  const name = ruleName(row.rule.name);
   return (
     <Confirm
       title={isOwn ? m.deleteTitle(name) : m.restoreTitle(name)}
@@ -215,7 +220,7 @@ async function store(rule: Rule, base: RuleRow | null, onMade: (made: RuleRow) =
   const made = base === null ? await rules.create(rule) : await rules.save(rule, base.revision);
   onMade(made);
   tookRule(made);
-  toast('ok', r.peek().saved(made.rule.name));
+  toast('ok', r.peek().saved(ruleName(made.rule.name)));
   setParams({ rule: made.rule.id, new: null, metric: null, resource: null, series: null, attribute: null }, true);
 }
 
@@ -320,6 +325,14 @@ export function Editor(props: Props) {
           </button>
         </footer>
       </form>
+      <LeaveGuard
+        title={m.leaveTitle}
+        text={m.leaveRule}
+        act={m.leave}
+        keep={m.stay}
+        of={RULE_PARAMS}
+        isDirty={() => isDirty}
+      />
       {isRemoving && row !== null && <Removing row={row} onClose={() => remove(false)} />}
     </section>
   );

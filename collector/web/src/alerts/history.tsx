@@ -16,7 +16,8 @@ import { Icon } from '../ui/icon';
 import { Empty } from '../ui/parts';
 import { csv, offer } from './csv';
 import { Lanes } from './lanes';
-import { LevelBadge, LevelIcon, SilencedBadge } from './parts';
+import { ruleName } from './names';
+import { LevelBadge, LevelIcon, Untold } from './parts';
 import { changed } from './source';
 import { lasted, place } from './text';
 import { a } from './words';
@@ -81,9 +82,14 @@ function Filters({ filter }: { filter: Filter }) {
 }
 
 function StateBadge({ alert }: { alert: Alert }) {
-  if (alert.state === 'resolved')
-    return alert.silenced ? <SilencedBadge /> : <LevelBadge level="ok" word={a.value.isResolved} />;
-  return <LevelBadge level={alert.level} word={a.value.isActive} />;
+  const isOver = alert.state === 'resolved';
+  return (
+    <span class="row wrap">
+      {!isOver && <LevelBadge level={alert.level} word={a.value.isActive} />}
+      {isOver && !alert.silenced && <LevelBadge level="ok" word={a.value.isResolved} />}
+      <Untold alert={alert} />
+    </span>
+  );
 }
 
 function Line({ alert }: { alert: Alert }) {
@@ -102,7 +108,7 @@ function Line({ alert }: { alert: Alert }) {
       </td>
       <td class="wide">
         <a class="strong" href={hrefWith('/alerts', { alert: String(alert.id), incident: String(alert.incident) })}>
-          {alert.name}
+          {ruleName(alert.name)}
         </a>
       </td>
       <td class="muted ell al-where" data-label={m.where} title={place(alert)}>

@@ -1,10 +1,11 @@
 // The very series that a rule judges, out of stored ones: those that its words fit, added up, by those that it divides by.
 
-import type { Alert, Rule, SeriesCondition } from '../api/alerts';
+import type { Alert, Cause, Rule, SeriesCondition } from '../api/alerts';
 import type { Point, QueryAnswer } from '../api/types';
 import { pickLine, type PickedData } from '../chart/pick';
 import type { ChartSpec, Line } from '../chart/spec';
 import { alertUnit, amount, writing } from './amount';
+import { ruleName } from './names';
 import { a } from './words';
 
 /** Whether attributes are as `key=value`, `key=one|other` or `key!=value` says. */
@@ -87,7 +88,7 @@ function ordered(values: ReadonlyMap<number, number>, of: (value: number, time: 
 /** The value with its limits, as lines of one chart. */
 export function judgedSpec(alert: Alert, limits: Limits, height: number): ChartSpec {
   const unit = alertUnit(alert.unit, alert.metric);
-  return limitedSpec(`alert-${alert.id}`, alert.name, alert.metric, unit, limits, height);
+  return limitedSpec(`alert-${alert.id}`, ruleName(alert.name), alert.metric, unit, limits, height);
 }
 
 export interface Limits {
@@ -148,4 +149,21 @@ export function limitedData(
     points: [...list],
   }));
   return { answer: { from, to, step, tier: '', series }, stretch: { from, to, step, isLive: false } };
+}
+
+/** The number of the line of a deployment. */
+const DEPLOY_LINE = 4;
+
+/** A deployment as a mark in time, called by its version. */
+export function deployLine({ what }: Pick<Cause, 'what'>): Line {
+  const mark = what === '' ? 'deploy' : what;
+  return pickLine(DEPLOY_LINE, 'deploy', mark, '--s1', { role: 'event', mark });
+}
+
+/** The points of `limitedData`, and when the deployment was. */
+export function withDeploy({ answer, stretch }: PickedData, { at_ms: at }: Pick<Cause, 'at_ms'>): PickedData {
+  const time = stretch.from + Math.round((at - stretch.from) / stretch.step) * stretch.step;
+  const points: Point[] = time < stretch.from || time > stretch.to ? [] : [[time, 1]];
+  const series = { id: DEPLOY_LINE, resource: 0, metric: '', unit: '', attributes: {}, points };
+  return { answer: { ...answer, series: [...answer.series, series] }, stretch };
 }

@@ -3,6 +3,7 @@
 import type { Alert } from '../api/alerts';
 import { dayMonth, hhmm, num } from '../i18n/format';
 import { now } from '../live/feed';
+import { ruleName } from './names';
 import { lasted, levelWord, place } from './text';
 import { a } from './words';
 
@@ -67,10 +68,14 @@ export function Lanes({ rows, span: { from, to }, sub }: Props) {
         <ul class="lanes">
           {lanes.slice(0, LANES_MAX).map((lane) => (
             <li key={lane.rule} data-lane={lane.rule}>
-              <span class="ell" title={lane.name}>
-                {lane.name}
+              <span class="ell" title={ruleName(lane.name)}>
+                {ruleName(lane.name)}
               </span>
-              <span class="lane" role="img" aria-label={m.laneText(lane.name, num(lane.rows.length), lane.rows.length)}>
+              <span
+                class="lane"
+                role="img"
+                aria-label={m.laneText(ruleName(lane.name), num(lane.rows.length), lane.rows.length)}
+              >
                 {lane.rows.map((alert) => {
                   const { left, width } = placed(alert, from, to, now.value);
                   const tip = `${levelWord(alert.level)}: ${place(alert)}, ${hhmm(alert.fired)}, ${lasted(alert)}`;

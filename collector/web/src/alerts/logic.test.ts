@@ -2,13 +2,22 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import type { Channel } from '../api/alerts';
 import { lang } from '../i18n/index';
 import { alertSample, ruleSample, seriesSample } from '../test/alerts';
 import { amount, judgedUnit, RATIO, readAmount, readSeconds, seconds, SPREAD, written } from './amount';
-import { channelFaults, channelForm, channelOrder, emptyChannel, readHeaders, withKind } from './channel-form';
+import {
+  channelFaults,
+  channelForm,
+  channelOrder,
+  emptyChannel,
+  quietDays,
+  readHeaders,
+  withKind,
+} from './channel-form';
 import { csv } from './csv';
 import { conditionOf, draftOf, emptyDraft, faultsOf, ruleOf } from './draft';
-import { fits, judged } from './judged';
+import { deployLine, fits, judged, limitedData, withDeploy } from './judged';
 import { lanesOf, placed } from './lanes';
 import { fitsPattern, matches } from './matchers';
 import { newIncidents } from './notify';
@@ -197,6 +206,53 @@ describe('channels', () => {
     expect(channelFaults({ ...form, kept: new Set() })).toEqual({ 's-url': 'Fill this in.' });
   });
 
+  it('go back as they came, also what the form does not show', () => {
+    const quiet = { start: '21:30', end: '06:00', offset_min: -180, critical: false };
+    const common = { quiet, offset_min: 345, escalate_after_s: 100, tenant: 'acme', fallback: 'mail', last: null };
+    const shapes: Partial<Channel>[] = [
+      { kind: 'slack', settings: { url: { set: true } } },
+      { kind: 'slack', escalate_to: 'mail', quiet: { ...quiet, days: [6, 7], critical: true } },
+      {
+        kind: 'email',
+        settings: { host: 'smtp', security: 'tls', from: 'a@b', to: ['x@y', 'z@y'], port: 25, ca: '-----BEGIN' },
+      },
+      { kind: 'telegram', settings: { token: { set: true }, chat: '-100', thread: 7 } },
+      {
+        kind: 'whatsapp',
+        settings: { provider: 'meta', token: { set: true }, phone_id: '1', to: '55', url: 'https://own.test' },
+      },
+      { kind: 'webhook', settings: { url: { set: true }, headers: { set: true }, format: 'farol', template: '{}' } },
+    ];
+    for (const some of shapes) {
+      const channel = channelSample({ ...common, ...some });
+      const { id, origin, last, waiting, ...written } = channel;
+      expect([origin, last, waiting]).toEqual(['own', null, 0]);
+      expect(channelFaults(channelForm(channel))).toEqual({});
+      expect(channelOrder(channelForm(channel), id)).toEqual({ id, ...written });
+    }
+  });
+
+  it('drop what belonged to another choice or kind', () => {
+    const settings = { provider: 'meta', token: { set: true }, phone_id: '1', to: '55', url: 'https://own.test' };
+    const form = channelForm(channelSample({ kind: 'whatsapp', settings }));
+    const waha = { ...form, settings: { ...form.settings, provider: 'waha', session: 'default', url: '' } };
+    expect(Object.keys(channelOrder(waha).settings).sort()).toEqual(['provider', 'session', 'to', 'token']);
+    expect(channelOrder(withKind(form, 'slack')).settings).toEqual({});
+    // A choice that nobody made is the usual one, and what goes with it stays.
+    const hook = channelForm(channelSample({ kind: 'webhook', settings: { url: { set: true }, template: '{}' } }));
+    expect(channelFaults(hook)).toEqual({});
+    expect(channelOrder(hook).settings).toEqual({ url: { set: true }, template: '{}', format: 'farol' });
+    const mail = channelSample({ kind: 'email', settings: { host: 'smtp', from: 'a@b', to: ['x@y'] } });
+    expect(channelFaults(channelForm(mail))).toEqual({});
+    // Nobody is chosen, and what stands in the field is no time: the collector's habit.
+    expect(channelOrder({ ...form, escalateAfter: '-' })).not.toHaveProperty('escalate_after_s');
+  });
+
+  it('have quiet hours on every day when none is named', () => {
+    expect(quietDays({ start: '22:00', end: '07:00', offset_min: 0 })).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(quietDays({ start: '22:00', end: '07:00', offset_min: 0, days: [2] })).toEqual([2]);
+  });
+
   it('have the fields of their kind, and of the choice within it', () => {
     const whats = withKind(emptyChannel(), 'whatsapp');
     const waha = { ...whats, name: 'w', settings: { ...whats.settings, provider: 'waha', phone_id: '1' } };
@@ -207,6 +263,25 @@ describe('channels', () => {
     expect(channelOrder({ ...mail, settings: full }).settings).toMatchObject({ port: 587, to: ['x@y.z', 'q@r.s'] });
     expect(readHeaders('X-A: 1\n\nX-B:two')).toEqual({ 'X-A': '1', 'X-B': 'two' });
     expect(readHeaders('nothing')).toBeNull();
+  });
+});
+
+describe('the chart of an alert', () => {
+  it('has a mark where its cause was deployed, unless that is not in sight', () => {
+    const stretch = { from: 0, to: 100_000, step: 10_000 };
+    const data = limitedData([[0, 1]], { warning: 2, critical: undefined }, stretch);
+    const line = deployLine({ what: 'v2.41.0' });
+    expect([line.role, line.mark]).toEqual(['event', 'v2.41.0']);
+    expect(deployLine({ what: '' }).mark).toBe('deploy');
+    const mark = (at: number) => {
+      const { series } = withDeploy(data, { at_ms: at }).answer;
+      return series.find(({ id }) => line.plus.includes(id))?.points;
+    };
+    // On the grid of the others, whose lines it does not take.
+    expect(mark(31_200)).toEqual([[30_000, 1]]);
+    expect(mark(-40_000)).toEqual([]);
+    expect(mark(400_000)).toEqual([]);
+    expect(new Set(withDeploy(data, { at_ms: 0 }).answer.series.map(({ id }) => id)).size).toBe(4);
   });
 });
 

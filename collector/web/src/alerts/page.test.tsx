@@ -131,6 +131,30 @@ describe('active alerts', () => {
     expect([button.hasAttribute('disabled'), button.title]).toEqual([true, expect.stringContaining('Operator')]);
   });
 
+  it('are marked when they follow from another one, wherever they are listed, in both languages', async () => {
+    const held = alertSample({ id: 2, name: 'CPU high', held: true });
+    const both = [alertSample(), held];
+    const answers = {
+      'GET api/v1/alerts?state=open&': { alerts: both, open: { critical: 0, warning: 2 } },
+      'GET api/v1/incidents/': incidentSample({ alerts: both, held: 1 }),
+      'GET api/v1/alerts?state=all': { alerts: both, open: { critical: 0, warning: 2 } },
+    };
+    const marked = (where: string) =>
+      [...document.querySelectorAll(where)].map((one) => one.querySelector('[data-held]')?.textContent ?? '');
+    open('#/alerts?alert=1', answers);
+    await waitFor(() => expect(marked('li[data-level]')).toEqual(['Follows', '']));
+    await waitFor(() => expect(marked('.al-others li')).toEqual(['Follows']));
+    lang.value = 'pt-BR';
+    await waitFor(() => expect(marked('li[data-level]')).toEqual(['Decorrente', '']));
+    cleanup();
+    openAlerts.value = both;
+    render(<ActiveAlerts />);
+    expect(marked('[data-active] li')).toEqual(['Decorrente', '']);
+    cleanup();
+    open('#/alerts/history', answers);
+    await waitFor(() => expect(marked('tr[data-alert]')).toEqual(['', 'Decorrente']));
+  });
+
   it('stand on the overview while there are some', () => {
     openAlerts.value = [];
     const { container, rerender } = render(<ActiveAlerts />);
@@ -205,6 +229,102 @@ describe('rules', () => {
   });
 });
 
+describe('built-in rules on a Portuguese page', () => {
+  const NAME = 'Memory of a host near its limit';
+  const SHOWN = 'Memória do host perto do limite';
+  const row = ruleRowSample({ rule: ruleSample({ name: NAME }) });
+
+  it('have the name that messages give them, and keep their own', async () => {
+    lang.value = 'pt-BR';
+    const asked = open('#/rules?rule=memory-high', {
+      // Fits before the usual answer does.
+      'GET api/v1/rule': { rules: [row] },
+      'PUT api/v1/rules/memory-high': row,
+    });
+    expect(await screen.findByRole('heading', { level: 2, name: SHOWN })).toBeTruthy();
+    expect(screen.getByRole('switch', { name: new RegExp(SHOWN) })).toBeTruthy();
+    const field = document.getElementById('rule-name');
+    expect(field).toHaveProperty('value', SHOWN);
+    if (field) fireEvent.input(field, { target: { value: `${SHOWN}!` } });
+    expect(await screen.findByRole('heading', { level: 2, name: `${SHOWN}!` })).toBeTruthy();
+    if (field) fireEvent.input(field, { target: { value: SHOWN } });
+    fireEvent.click(screen.getByRole('button', { name: 'Salvar regra' }));
+    await waitFor(() => expect(did(asked, 'PUT', 'api/v1/rules/memory-high')).toBeTruthy());
+    expect(did(asked, 'PUT', 'api/v1/rules/memory-high')?.body).toMatchObject({ rule: { name: NAME } });
+  });
+
+  it('name their alerts, lanes and causes', async () => {
+    lang.value = 'pt-BR';
+    const alert = alertSample({ name: NAME });
+    const cause = { kind: 'dependency', at_ms: alert.onset, resource: 'db', what: 'Agent silent', alert: 9 } as const;
+    open('#/alerts', {
+      'GET api/v1/alerts?state=open&': { alerts: [alert], open: { critical: 0, warning: 1 } },
+      'GET api/v1/incidents/': incidentSample({ alerts: [alert], cause }),
+    });
+    await waitFor(() => expect(document.querySelector('li[data-level] b')?.textContent).toBe(SHOWN));
+    await waitFor(() => expect(document.querySelector('[data-cause]')?.textContent).toContain('Agente sem contato'));
+    expect(document.querySelector('[data-incident]')?.textContent).toContain(SHOWN);
+    cleanup();
+    open('#/alerts/history', {
+      'GET api/v1/alerts?state=all': { alerts: [alert], open: { critical: 0, warning: 1 } },
+    });
+    expect((await screen.findAllByRole('link', { name: SHOWN })).length).toBe(1);
+    expect(document.querySelector('[data-lane]')?.textContent).toContain(SHOWN);
+  });
+});
+
+describe('unsaved changes', () => {
+  const other = ruleRowSample({ rule: ruleSample({ id: 'disk-full', name: 'Disk full' }) });
+  // Fits before the usual answer does.
+  const TWO = { 'GET api/v1/rule': { rules: [ruleRowSample(), other] } };
+  const question = () => screen.queryByRole('dialog', { name: 'Leave without saving?' });
+  const chosen = () => document.querySelector('[data-rule]')?.getAttribute('data-rule');
+  const choose = (name: RegExp) => fireEvent.click(screen.getByRole('button', { name }));
+  const type = (label: string, value: string) =>
+    fireEvent.input(screen.getByLabelText(label, { selector: 'input' }), { target: { value } });
+
+  it('of a rule are asked about before another one is chosen', async () => {
+    open('#/rules?rule=memory-high', TWO);
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    choose(/^Disk full/);
+    await waitFor(() => expect(chosen()).toBe('disk-full'));
+    expect(question()).toBeNull();
+    type('Warning', '70');
+    choose(/^Memory high/);
+    await waitFor(() => expect(question()).not.toBeNull());
+    fireEvent.click(screen.getByRole('button', { name: 'Keep editing' }));
+    await waitFor(() => expect(question()).toBeNull());
+    expect([chosen(), route.value.params.get('rule')]).toEqual(['disk-full', 'disk-full']);
+    expect(screen.getByLabelText('Warning', { selector: 'input' })).toHaveProperty('value', '70');
+    choose(/^Memory high/);
+    fireEvent.click(await screen.findByRole('button', { name: 'Leave without saving' }));
+    window.dispatchEvent(new Event('hashchange'));
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    expect(screen.getByLabelText('Warning', { selector: 'input' })).toHaveProperty('value', '80');
+  });
+
+  it('are saved without a question', async () => {
+    open('#/rules?rule=memory-high', { ...TWO, 'PUT api/v1/rules/memory-high': ruleRowSample({ revision: 5 }) });
+    await waitFor(() => expect(chosen()).toBe('memory-high'));
+    type('Warning', '70');
+    fireEvent.click(screen.getByRole('button', { name: 'Save rule' }));
+    await waitFor(() => expect(toasts.value[0]?.text).toContain('Memory high'));
+    choose(/^Disk full/);
+    await waitFor(() => expect(chosen()).toBe('disk-full'));
+    expect(question()).toBeNull();
+  });
+
+  it('of a channel are asked about before its part is left', async () => {
+    open('#/channels?channel=oncall');
+    await screen.findByRole('button', { name: 'Save channel' });
+    type('Name', '#night');
+    location.hash = '#/rules';
+    window.dispatchEvent(new Event('popstate'));
+    await waitFor(() => expect(question()).not.toBeNull());
+    expect(location.hash).toBe('#/channels?channel=oncall');
+  });
+});
+
 describe('silences', () => {
   it('are made of filters, a length and a reason, and ended', async () => {
     const asked = open('#/silences', {
@@ -246,6 +366,29 @@ describe('channels', () => {
         settings: { url: { set: true } },
       }),
     );
+  });
+
+  it('keep what their form does not show', async () => {
+    const quiet = { start: '22:00', end: '07:00', offset_min: -180, critical: false };
+    const oncall = channelSample({ quiet, offset_min: 345, escalate_after_s: 600 });
+    const asked = open('#/channels?channel=oncall', {
+      // Fits before the usual answer does.
+      'GET api/v1/channel': { channels: [oncall] },
+      'PUT api/v1/channels/oncall': oncall,
+    });
+    // No day is named: every day.
+    const monday = await screen.findByRole('button', { name: 'Mon' });
+    expect(monday.getAttribute('aria-pressed')).toBe('true');
+    fireEvent.click(monday);
+    await waitFor(() => expect(monday.getAttribute('aria-pressed')).toBe('false'));
+    fireEvent.click(screen.getByRole('button', { name: 'Save channel' }));
+    await waitFor(() => expect(did(asked, 'PUT', 'api/v1/channels/oncall')).toBeTruthy());
+    expect(did(asked, 'PUT', 'api/v1/channels/oncall')?.body).toMatchObject({
+      quiet: { ...quiet, days: [2, 3, 4, 5, 6, 7] },
+      offset_min: 345,
+      escalate_after_s: 600,
+      escalate_to: null,
+    });
   });
 
   it('are locked for whom they do not belong to, with the reason', async () => {

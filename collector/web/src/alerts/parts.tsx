@@ -3,6 +3,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 
+import type { Alert } from '../api/alerts';
 import { Select } from '../boards/fields';
 import { t } from '../i18n/index';
 import { fleet } from '../live/fleet';
@@ -37,11 +38,37 @@ export function LevelBadge({ level, word }: { level: string; word?: string }) {
   );
 }
 
-export function SilencedBadge() {
+/** Where there is little room the sign stands alone. */
+interface Short {
+  isShort?: boolean;
+}
+
+export function SilencedBadge({ isShort = false }: Short) {
   return (
-    <span class="badge maint">
+    <span class="badge maint" title={isShort ? a.value.silenced : undefined}>
       <Sign name="mute" size={12} />
-      {a.value.silenced}
+      <span class={isShort ? 'sr' : ''}>{a.value.silenced}</span>
+    </span>
+  );
+}
+
+/** It follows from another alert, as what runs on a machine that fell silent: people are told of that one. */
+export function HeldBadge({ isShort = false }: Short) {
+  return (
+    <span class="badge unk" title={a.value.followsText} data-held>
+      <Sign name="follows" size={12} />
+      <span class={isShort ? 'sr' : ''}>{a.value.follows}</span>
+    </span>
+  );
+}
+
+/** Why an alert is not told of, when it is not. */
+export function Untold({ alert, isShort = false }: { alert: Pick<Alert, 'silenced' | 'held'> } & Short) {
+  if (!alert.silenced && alert.held !== true) return null;
+  return (
+    <span class="row al-untold">
+      {alert.silenced && <SilencedBadge isShort={isShort} />}
+      {alert.held === true && <HeldBadge isShort={isShort} />}
     </span>
   );
 }

@@ -14,6 +14,7 @@ import { toast } from '../ui/toast';
 import type { Draft } from './draft';
 import { Editor, originWord } from './editor';
 import { metricRows, metricsFailure, reloadMetrics, unitOfMetric } from './metric-source';
+import { ruleName } from './names';
 import { Act, BackToList, Switch, whyNot } from './parts';
 import { reloadRules, rowOf, ruleRows, rulesFailure, tookRule } from './rule-source';
 import { alertsChanged } from './source';
@@ -40,7 +41,7 @@ function stateWord({ rule, firing, pending }: RuleRow): string {
 async function toggle(row: RuleRow, enabled: boolean): Promise<void> {
   try {
     tookRule(await rules.save({ ...row.rule, enabled }, row.revision));
-    toast('ok', enabled ? r.peek().turnedOn(row.rule.name) : r.peek().turnedOff(row.rule.name));
+    toast('ok', enabled ? r.peek().turnedOn(ruleName(row.rule.name)) : r.peek().turnedOff(ruleName(row.rule.name)));
     alertsChanged();
   } catch (error) {
     const isTaken = error instanceof ApiError && error.code === 'changed';
@@ -52,6 +53,7 @@ async function toggle(row: RuleRow, enabled: boolean): Promise<void> {
 function RuleItem({ row, isChosen }: { row: RuleRow; isChosen: boolean }) {
   const m = r.value;
   const { rule } = row;
+  const name = ruleName(rule.name);
   const [look, icon] = lookOf(row);
   const word = stateWord(row);
   const unit = rule.condition.type === 'series' ? unitOfMetric(rule.condition.metric) : '';
@@ -71,23 +73,22 @@ function RuleItem({ row, isChosen }: { row: RuleRow; isChosen: boolean }) {
           setParams({ rule: rule.id, new: null, metric: null, resource: null, series: null, attribute: null })
         }
       >
-        <span class={`ell strong ${rule.enabled ? '' : 'muted'}`}>{rule.name}</span>
+        <span class={`ell strong ${rule.enabled ? '' : 'muted'}`}>{name}</span>
         <span class="sub al-sent" title={text}>
           {text}
         </span>
         <span class="sub ell faint">{[scopeText(rule.condition.resources), origin].filter(Boolean).join(' · ')}</span>
       </button>
-      <Switch
-        label={m.onOff(rule.name)}
-        isOn={rule.enabled}
-        refused={refused}
-        onToggle={(isOn) => void toggle(row, isOn)}
-      />
+      <Switch label={m.onOff(name)} isOn={rule.enabled} refused={refused} onToggle={(isOn) => void toggle(row, isOn)} />
     </li>
   );
 }
 
 const FOUND_FROM = 12;
+
+function byName(x: RuleRow, z: RuleRow): number {
+  return ruleName(x.rule.name).localeCompare(ruleName(z.rule.name));
+}
 
 function List({ chosen }: { chosen: string | null }) {
   const m = r.value;
@@ -104,10 +105,10 @@ function List({ chosen }: { chosen: string | null }) {
   const words = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
   const found = rows
     .filter(({ rule }) => {
-      const text = `${rule.name} ${sentence(rule, '')}`.toLowerCase();
+      const text = `${rule.name} ${ruleName(rule.name)} ${sentence(rule, '')}`.toLowerCase();
       return words.every((word) => text.includes(word));
     })
-    .sort((x, z) => Number(z.firing > 0) - Number(x.firing > 0) || x.rule.name.localeCompare(z.rule.name));
+    .sort((x, z) => Number(z.firing > 0) - Number(x.firing > 0) || byName(x, z));
   return (
     <>
       {rows.length >= FOUND_FROM && (

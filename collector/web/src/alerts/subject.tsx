@@ -10,6 +10,7 @@ import { t } from '../i18n/index';
 import { fleet } from '../live/fleet';
 import type { Draft, Watch } from './draft';
 import { attributeKeys, attributeWords, kindOfMetric, metricNames, unitOfMetric } from './metric-source';
+import { keptName, ruleName } from './names';
 import { Part, type PartProps } from './sentence';
 import { r } from './rule-words';
 
@@ -232,10 +233,10 @@ export function Subject(props: PartProps) {
         <TextField
           id="rule-name"
           label={m.name}
-          value={draft.name}
+          value={ruleName(draft.name)}
           fault={faults.name ?? null}
           most={NAME_MAX}
-          onInput={(name) => change({ name })}
+          onInput={(name) => change({ name: keptName(name) })}
         />
         <Select
           id="rule-watch"

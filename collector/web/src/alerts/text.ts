@@ -4,11 +4,12 @@ import type { Alert, Cause, Delivery, IncidentLine } from '../api/alerts';
 import { num, span } from '../i18n/format';
 import * as clock from '../live/clock';
 import { alertUnit, amount, seconds } from './amount';
+import { ruleName } from './names';
 import { a } from './words';
 
 /** What an alert says: its rule's message, else the rule's name. */
 export function title(alert: Pick<Alert, 'message' | 'name'>): string {
-  return alert.message === null || alert.message === '' ? alert.name : alert.message;
+  return alert.message === null || alert.message === '' ? ruleName(alert.name) : alert.message;
 }
 
 /** The resource, and what of it. */
@@ -62,13 +63,15 @@ export function levelWord(level: string): string {
 /** The likely cause with its distance to what it caused. */
 export function causeText(cause: Cause, onset: number): string {
   const m = a.value;
+  // What goes back to an alert is named by its rule.
+  const what = cause.alert === null ? cause.what : ruleName(cause.what);
   const texts: Record<Cause['kind'], () => string> = {
-    alert: () => m.causeAlert(cause.what, cause.resource),
+    alert: () => m.causeAlert(what, cause.resource),
     deploy: () => m.causeDeploy(cause.what, cause.resource),
     restart: () => m.causeRestart(cause.resource),
     oom: () => m.causeOom(cause.resource),
     host: () => m.causeHost(cause.resource),
-    dependency: () => m.causeDependency(cause.what, cause.resource),
+    dependency: () => m.causeDependency(what, cause.resource),
     network: () => m.causeNetwork,
   };
   const before = onset - cause.at_ms;
@@ -103,7 +106,7 @@ export function deliveryWord(state: Delivery['state']): string {
 export function lineText(line: IncidentLine, rows: readonly Alert[], names: ReadonlyMap<string, string>): string {
   const m = a.value;
   const alert = rows.find(({ id }) => id === line.alert);
-  const name = line.name ?? alert?.name ?? '';
+  const name = ruleName(line.name ?? alert?.name ?? '');
   const where = line.resource ?? (alert ? place(alert) : '');
   const what = [name, where].filter((part) => part !== '').join(', ');
   const unit = alertUnit(line.unit ?? alert?.unit ?? '', line.metric ?? alert?.metric ?? '');

@@ -281,7 +281,10 @@ export interface QuietHours {
   start: string;
   end: string;
   offset_min: number;
-  days: number[];
+  /** Every day when there is none. */
+  days?: number[];
+  /** Whether critical ones go through. */
+  critical?: boolean;
 }
 
 /** A secret is told as `{"set": true}` only, and kept when it is sent back so. */

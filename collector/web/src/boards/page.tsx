@@ -12,6 +12,7 @@ import { Shell } from '../shell/shell';
 import { href, path, route, setParams } from '../state/route';
 import { Failed } from '../ui/card';
 import { Icon } from '../ui/icon';
+import { Ask, LeaveGuard } from '../ui/leave';
 import { Empty, Skeleton } from '../ui/parts';
 import { toast } from '../ui/toast';
 import { copyBoard, duplicate, fetchFile, isChanged, openBoard, refusal } from './actions';
@@ -21,7 +22,6 @@ import { Draft } from './draft';
 import { Editor } from './editor';
 import { Glyph } from './glyph';
 import { COLUMNS, inOrder } from './grid';
-import { Ask, LeaveDialog, useLeaveGuard } from './leave';
 import { Menu } from './menu';
 import { Palette } from './palette';
 import { tookBoard } from './source';
@@ -202,7 +202,6 @@ function Loaded({ draft, retry }: { draft: Draft; retry: () => void }) {
   const fresh = useRef<string | null>(null);
   const asking = useSignal<'discard' | 'changed' | null>(null);
   const widget = useComputed(() => draft.widgets.value.find(({ id }) => id === opened.value)).value;
-  useLeaveGuard(draft);
   useSignalEffect(() => {
     const metrics = new Set(draft.widgets.value.flatMap(({ config }) => config.metrics ?? []));
     pageWish.value = { title: draft.title.value, metrics: [...metrics].slice(0, EXPORTED_MAX) };
@@ -315,7 +314,14 @@ function Loaded({ draft, retry }: { draft: Draft; retry: () => void }) {
           onClose={() => (asking.value = null)}
         />
       )}
-      <LeaveDialog draft={draft} />
+      <LeaveGuard
+        title={m.leaveTitle}
+        text={m.leaveText}
+        act={m.leave}
+        keep={m.stay}
+        isDirty={() => draft.isDirty.peek()}
+        onLeave={() => draft.discard()}
+      />
     </Shell>
   );
 }

@@ -333,7 +333,7 @@ export class Plot {
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
       ctx.setLineDash([]);
-      write(this.#options.eventLabel, x + 5 * ratio, bbox.top + 13 * ratio, color);
+      write(line.mark ?? this.#options.eventLabel, x + 5 * ratio, bbox.top + 13 * ratio, color);
     }
     ctx.restore();
   }

@@ -23,7 +23,7 @@ export interface Line {
   role: 'stack' | 'bar' | 'line' | 'limit' | 'event';
   /** Filled below, for single lines. */
   isFilled?: boolean;
-  /** What stands at a limit's line, in place of the usual word with its value. */
+  /** What stands at the line of a limit or an event, in place of the usual word. */
   mark?: string;
 }
 

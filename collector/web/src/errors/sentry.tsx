@@ -2,6 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 
+import { useBands } from '../alerts/bands';
 import { configured, type Configured, type OutsideAnswer, type SentryHealth, type TopIssue } from '../api/outside';
 import { outside } from '../api/outside-client';
 import { api } from '../api/client';
@@ -77,7 +78,8 @@ function Line({ resources }: { resources: readonly number[] }) {
   });
   const begin = data?.begin ?? 0.95;
   const drawn = useMemo(() => spec(begin), [begin, lang.value]);
-  return <LazyChart isBare spec={drawn} data={data?.chart ?? null} failure={failure} onRetry={retry} />;
+  const bands = useBands(resources[0] ?? null);
+  return <LazyChart isBare spec={drawn} data={data?.chart ?? null} failure={failure} onRetry={retry} bands={bands} />;
 }
 
 function Issues({ issues }: { issues: readonly TopIssue[] }) {

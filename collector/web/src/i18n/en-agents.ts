@@ -20,6 +20,11 @@ export const enAgents: Words<typeof ptAgents> = {
   made: (name) => `Token of ${name}`,
   onceTitle: 'The token is shown only now.',
   onceText: 'It stands in the commands below already. After leaving this page, not even Farol can show it again.',
+  leaveTitle: 'Leave without the token?',
+  leaveText:
+    'No agent has arrived with it yet, and not even Farol can show it again. Whoever has no copy has to make another one.',
+  leave: 'Leave this page',
+  stay: 'Stay here',
   address: 'Address of the collector',
   addressHint: 'By which agents reach this collector.',
   addressWrong: 'Write an address such as https://farol.example, without user, query or quotes.',

@@ -48,6 +48,8 @@ export const enAlerts: Words<typeof ptAlerts> = {
   silencedUntil: (name, time) => `${name}: no notices until ${time}`,
   silenceEnded: 'Silence ended.',
   silenced: 'Silenced',
+  follows: 'Follows',
+  followsText: 'Follows from another alert of its incident, which people are told of; this one is not told by itself.',
   isActive: 'Active',
   isResolved: 'Resolved',
   subtitle: (where, what, value, limit) =>

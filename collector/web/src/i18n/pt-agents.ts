@@ -17,6 +17,11 @@ export const ptAgents = {
   made: (name: string) => `Token de ${name}`,
   onceTitle: 'O token aparece só agora.',
   onceText: 'Ele já está nos comandos abaixo. Ao sair desta página, nem o Farol consegue mostrá-lo de novo.',
+  leaveTitle: 'Sair sem o token?',
+  leaveText:
+    'Nenhum agente chegou com ele ainda, e nem o Farol consegue mostrá-lo de novo. Quem não tem uma cópia precisa criar outro.',
+  leave: 'Sair desta página',
+  stay: 'Ficar aqui',
   address: 'Endereço do coletor',
   addressHint: 'Como os agentes chegam a este coletor.',
   addressWrong: 'Escreva um endereço como https://farol.exemplo, sem usuário, pergunta ou aspas.',

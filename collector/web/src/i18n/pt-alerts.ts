@@ -47,6 +47,8 @@ export const ptAlerts = {
   silencedUntil: (name: string, time: string) => `${name}: sem avisos até ${time}`,
   silenceEnded: 'Silêncio encerrado.',
   silenced: 'Silenciado',
+  follows: 'Decorrente',
+  followsText: 'Decorre de outro alerta do incidente, que é avisado; este não é avisado à parte.',
   isActive: 'Ativo',
   isResolved: 'Resolvido',
   subtitle: (where: string, what: string, value: string, limit: string) =>

@@ -1,5 +1,6 @@
 // One Redis: its figures over time, and what may be done to its keys.
 
+import { useBands } from '../alerts/bands';
 import { CacheActions } from '../cache/actions';
 import { useCacheCharts, useCacheHistory } from '../cache/charts';
 import { cacheName, CacheFigures } from '../cache/figures';
@@ -30,7 +31,7 @@ function Top({ answer, resource, shot }: TopProps) {
   const limit = shot?.maxmemory ?? 0;
   // A limit far above would flatten the line of what is used.
   const charts = useCacheCharts(history, limit > 0 && (shot?.used_memory ?? 0) > limit / 8);
-  const more = { failure: history.failure, onRetry: history.retry };
+  const more = { failure: history.failure, onRetry: history.retry, bands: useBands(resource ?? null) };
   const name = configured(answer.data)?.instance ?? m.cache;
   return (
     <div class="g12">

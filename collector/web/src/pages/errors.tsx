@@ -2,6 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 
+import { useServiceBands } from '../alerts/bands';
 import { told } from '../api/client';
 import { DataChart } from '../chart/chart';
 import { SentryPart, useSentry } from '../errors/sentry';
@@ -37,6 +38,7 @@ function Body({ isHeld }: { isHeld: boolean }) {
   );
   const spec = useMemo(() => errorsSpec(step === HOUR), [lang.value, step]);
   const bars = useMemo(() => hours.data && errorsData(hours.data, hours.data.scope), [hours.data]);
+  const bands = useServiceBands();
   const isSettled = useSettled([hours, types]);
   if (isHeld) return <Skeleton height={480} />;
   if (!isSettled) {
@@ -53,7 +55,7 @@ function Body({ isHeld }: { isHeld: boolean }) {
   return (
     <>
       <Filters />
-      <DataChart spec={spec} data={bars} failure={hours.failure} onRetry={hours.retry} />
+      <DataChart spec={spec} data={bars} failure={hours.failure} onRetry={hours.retry} bands={bands} />
       <ErrorTypes answer={types} />
       <Logs />
     </>

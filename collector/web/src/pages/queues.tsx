@@ -2,6 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 
+import { useBands } from '../alerts/bands';
 import type { Celery, Rabbit } from '../api/queues';
 import { configured, type OutsideAnswer } from '../api/outside';
 import { points } from '../chart/pick';
@@ -46,7 +47,8 @@ function Charts({ all }: { all: Queues }) {
   const history = useQueueHistory(all, isCelery, shown.value);
   const waiting = useWaiting(history, isCelery, 'queue-waiting');
   const speed = useSpeed(history, isCelery);
-  const more = { failure: history.failure, onRetry: history.retry };
+  const bands = useBands((isCelery ? all.celeryId : all.rabbitId) ?? null);
+  const more = { failure: history.failure, onRetry: history.retry, bands };
   const { data } = history;
   const line = useMemo(() => (data ? points(data, { metric: 'celery.queued' }) : []), [data]);
   return (

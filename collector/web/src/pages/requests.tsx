@@ -2,7 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 
-import { useBands } from '../alerts/bands';
+import { useServiceBands } from '../alerts/bands';
 import { requests } from '../api/client';
 import { DataChart } from '../chart/chart';
 import { lang, t } from '../i18n/index';
@@ -26,18 +26,12 @@ function useScoped<T>(ask: (scope: ReturnType<typeof scopeAt>, signal: AbortSign
   return useAnswer(scopeKey.value, shown.value.every, (signal) => ask(scopeAt(clock.now()), signal));
 }
 
-/** The service whose alerts belong into the charts: the chosen one, or the only one. */
-function onlyService(): number | null {
-  const [first, ...others] = services.value;
-  return service.value ?? (others.length === 0 ? (first?.id ?? null) : null);
-}
-
 function Charts({ answer }: { answer: Answer<LatencyAnswer> }) {
   const { data, failure, retry } = answer;
   const latency = useMemo(latencySpec, [lang.value]);
   const counts = useMemo(countSpec, [lang.value]);
   const times = useMemo(() => data && latencyData(data, shown.peek().isLive), [data]);
-  const bands = useBands(onlyService());
+  const bands = useServiceBands();
   const amounts = useMemo(() => data && countData(data, shown.peek().isLive), [data]);
   return (
     <div class="g12">

@@ -1,5 +1,6 @@
 // Uptime: whether everything answers from outside and from the agents, how it did, and how many people are there.
 
+import { useBands } from '../alerts/bands';
 import { CheckRows } from '../checks/rows';
 import { useChecks } from '../checks/source';
 import { num, span } from '../i18n/format';
@@ -31,6 +32,7 @@ function UsersLine({ data }: { data: Configured & Partial<UsersOnline> }) {
   const resources = useStable(resourceOf(integrations.data, data.kind, data.instance));
   const line = useUsersLine(shown.value, resources);
   const spec = useUsersSpec('users', USERS_HEIGHT, false);
+  const bands = useBands(resources[0] ?? null);
   const note = data.window_s == null ? '' : m.usersWindow(span(data.window_s * 1000));
   return (
     <>
@@ -41,7 +43,14 @@ function UsersLine({ data }: { data: Configured & Partial<UsersOnline> }) {
           <span class="line faint">{[data.source, note].filter(Boolean).join(' · ')}</span>
         </span>
       </div>
-      <LazyChart isBare spec={spec} data={line.data?.data ?? null} failure={line.failure} onRetry={line.retry} />
+      <LazyChart
+        isBare
+        spec={spec}
+        data={line.data?.data ?? null}
+        failure={line.failure}
+        onRetry={line.retry}
+        bands={bands}
+      />
     </>
   );
 }

@@ -3,7 +3,7 @@
 import { exportPage } from '../export/wish';
 import { t } from '../i18n/index';
 import { theme, toggleTheme } from '../state/prefs';
-import { role, roleWord } from '../state/roles';
+import { mayAddAgents, role, roleWord } from '../state/roles';
 import { href } from '../state/route';
 import { session, signOut, version } from '../state/session';
 import { Dialog } from '../ui/dialog';
@@ -39,6 +39,12 @@ export function MorePanel() {
                 <span class="ell">{m[page.word]}</span>
               </a>
             ))}
+          {mayAddAgents() && (
+            <a href={href('/add-agent')} onClick={close}>
+              <Icon name="plus" />
+              <span class="ell">{m.addAgent}</span>
+            </a>
+          )}
         </nav>
         <button
           class="btn lg"

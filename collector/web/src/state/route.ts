@@ -67,32 +67,42 @@ export function hrefWith(to: string, own: Record<string, string>): string {
   return format(to, params);
 }
 
-let hold: ((hash: string) => boolean) | null = null;
+type Hold = (next: Route, hash: string) => boolean;
 
-/** Asks `act` before another page is shown; true keeps this one. Until the returned function is called. */
-export function holdRoute(act: (hash: string) => boolean): () => void {
+let hold: Hold | null = null;
+
+/** Asks `act` before another address is shown; true keeps this one. Until the returned function is called. */
+export function holdRoute(act: Hold): () => void {
   hold = act;
   return () => {
     if (hold === act) hold = null;
   };
 }
 
-/** Takes in what the browser's address has become, unless the page on screen wants to ask first. */
+/** Whether what is on screen asks before this address is shown. */
+export function isHeld(hash: string): boolean {
+  return hold?.(parse(hash), hash) === true;
+}
+
+/** Takes in what the browser's address has become, unless what is on screen wants to ask first. */
 function follow(): void {
-  const next = parse(location.hash);
-  const here = route.peek();
-  if (next.path !== here.path && hold?.(location.hash) === true) {
+  if (isHeld(location.hash)) {
+    const here = route.peek();
     history.pushState(null, '', format(here.path, here.params));
     return;
   }
-  route.value = next;
+  route.value = parse(location.hash);
 }
 
 export function go(to: string): void {
-  location.hash = format(to, kept(to)).slice(1);
+  const hash = format(to, kept(to));
+  if (!isHeld(hash)) location.hash = hash.slice(1);
 }
 
-/** Changes parameters of this page; null removes one. `isReplace` leaves no step in the history. */
+/**
+ * Changes parameters of this page; null removes one. `isReplace` leaves no step in the history: the page's own doing, which is
+ * not asked about.
+ */
 export function setParams(changes: Record<string, string | null>, isReplace = false): void {
   const { path: here, params } = route.peek();
   const next = new URLSearchParams(params);
@@ -101,7 +111,7 @@ export function setParams(changes: Record<string, string | null>, isReplace = fa
     else next.set(name, value);
   }
   const hash = format(here, next);
-  if (hash === location.hash) return;
+  if (hash === location.hash || (!isReplace && isHeld(hash))) return;
   if (isReplace) history.replaceState(null, '', hash);
   else history.pushState(null, '', hash);
   route.value = parse(hash);
